@@ -1,0 +1,24 @@
+import { z } from "zod";
+import type { JsonObject, JsonValue } from "../json-value.ts";
+
+/** Any YAML value; the parser has refused what JSON cannot hold. */
+export const anyValueSchema = z.json() as z.ZodType<JsonValue>;
+
+/** A map of any YAML values. */
+export const anyMapSchema = z.record(z.string(), anyValueSchema) as z.ZodType<JsonObject>;
+
+export const referenceSchema = z.string().min(1).max(1_000);
+
+/** The name of a variable, parameter or output, as `${var.x}` can say it. */
+export const identifierSchema = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,127}$/, "must be letters, digits, _ or -, starting with a letter or _");
+
+export const ownerSchema = z.string().min(1).max(200);
+
+export const poolSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be a runner pool's name");
+
+/** Settings for engines, by engine; each engine checks its own. */
+export const engineConfigSchema = z.record(z.string(), anyMapSchema);
+export type EngineConfig = Readonly<Record<string, JsonObject>>;
+
