@@ -1,0 +1,116 @@
+import { type Clock, pause } from "@xcloudflow/chassis/clock";
+import type { Random } from "@xcloudflow/chassis/random";
+import { type Kysely, sql } from "kysely";
+import type { Database, OwnedDatabase, Scope, Tx } from "./database.ts";
+import { DatabaseUnavailableError, TransactionContendedError } from "./database-errors.ts";
+import { checkScope } from "./scope.ts";
+import { isLostRace } from "./sql-state.ts";
+import { insideTransaction, refuseNesting } from "./transaction-context.ts";
+
+/** What the two databases have in common is all of this; a driver brings the rest. */
+export interface DatabaseDriver {
+  readonly kysely: Kysely<unknown>;
+  /** Runs a transaction when the driver can take it: at once, or when the one connection is free. */
+  admit<T>(run: () => Promise<T>): Promise<T>;
+  /** A coded error for what the driver threw, or undefined when the error is about a statement, not the database. */
+  explain(error: unknown, outcome: "rolledBack" | "unknown"): DatabaseUnavailableError | undefined;
+  close(): Promise<void>;
+}
+
+/** What every database needs from its process. */
+export interface DatabaseSurroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const MOST_ATTEMPTS = 12;
+const FIRST_DELAY_MS = 4;
+const LONGEST_DELAY_MS = 500;
+
+export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: DatabaseSurroundings): OwnedDatabase {
+  const listeners = new Map<string, Set<() => void>>();
+  const running = new Set<Promise<unknown>>();
+  let closing: Promise<void> | undefined;
+
+  async function attempt<T>(name: string, isolation: Scope["isolation"], work: (tx: Tx<unknown>) => Promise<T>): Promise<T> {
+    let committing = false;
+    try {
+      const builder = driver.kysely.transaction();
+      const isolated = isolation === undefined ? builder : builder.setIsolationLevel(isolation);
+      const { result, topics } = await insideTransaction(name, () =>
+        isolated.execute(async (tx) => {
+          const value = await work(tx);
+          committing = true;
+          return value;
+        }),
+      );
+      for (const topic of topics) for (const listener of listeners.get(topic) ?? []) listener();
+      return result;
+    } catch (error) {
+      throw driver.explain(error, committing ? "unknown" : "rolledBack") ?? error;
+    }
+  }
+
+  async function untilWon<T>(name: string, isolation: Scope["isolation"], work: (tx: Tx<unknown>) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await driver.admit(() => attempt(name, isolation, work));
+      } catch (error) {
+        if (!isLostRace(error)) throw error;
+        if (tries === MOST_ATTEMPTS) throw new TransactionContendedError(name, tries, error);
+        await pause(clock, Math.min(FIRST_DELAY_MS * 2 ** tries, LONGEST_DELAY_MS) * random.float());
+      }
+    }
+  }
+
+  async function run<T>(name: string, isolation: Scope["isolation"], work: (tx: Tx<unknown>) => Promise<T>): Promise<T> {
+    refuseNesting(name);
+    if (closing) throw closedError();
+    const transaction = untilWon(name, isolation, work);
+    running.add(transaction);
+    try {
+      return await transaction;
+    } finally {
+      running.delete(transaction);
+    }
+  }
+
+  const database: OwnedDatabase = {
+    async transaction(scope, work) {
+      checkScope(scope);
+      return await run(scope.name, scope.isolation, async (tx) => {
+        await sql`select set_config('role', ${scope.role}, true), set_config('xcf.tenant', ${scope.tenant}, true)`.execute(tx);
+        return await work(tx);
+      });
+    },
+    withTables<Other>(): Database<Other> {
+      return {
+        // Tables are a type only, nothing at run time could check them; this is the one place that says so.
+        transaction: (scope, work) => database.transaction(scope, (tx) => work(tx as unknown as Tx<Other>)),
+        withTables: database.withTables,
+        onSignal: database.onSignal,
+      };
+    },
+    onSignal(topic, listener) {
+      const known = listeners.get(topic) ?? new Set();
+      listeners.set(topic, known.add(listener));
+      return () => known.delete(listener);
+    },
+    async asOwner(name, work) {
+      return await run(name, undefined, work);
+    },
+    async close() {
+      closing ??= Promise.allSettled(running).then(() => driver.close());
+      await closing;
+    },
+  };
+  return database;
+}
+
+function closedError(): DatabaseUnavailableError {
+  return new DatabaseUnavailableError("closed", {
+    where: "database",
+    what: "the database is closed",
+    hint: "the process is shutting down; run the command again",
+  });
+}

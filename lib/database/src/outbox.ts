@@ -1,0 +1,52 @@
+import { encodeEvent, eventSubject, type XcfEvent } from "@xcloudflow/chassis/event";
+import { type Generated, sql } from "kysely";
+import type { Tx } from "./database.ts";
+import { tenantTable } from "./tenant-table.ts";
+import { signalAfterCommit } from "./transaction-context.ts";
+
+/** A row per event, written in the transaction that makes it true, published afterwards by the relay. */
+export interface OutboxTable {
+  readonly tenant: Generated<string>;
+  readonly position: Generated<bigint>;
+  readonly id: string;
+  readonly subject: string;
+  /** CloudEvents JSON, byte for byte as published. */
+  readonly event: Uint8Array;
+  readonly written_at: Generated<Date>;
+  readonly published_at: Date | null;
+}
+
+/** Statements for a service's first migration. */
+export function outboxTable(service: string): readonly string[] {
+  return [
+    ...tenantTable(
+      `${service}.outbox`,
+      `position bigint generated always as identity primary key,
+       id text not null unique,
+       subject text not null,
+       event bytea not null,
+       written_at timestamptz not null default now(),
+       published_at timestamptz`,
+    ),
+    `create index outbox_unpublished on ${service}.outbox (position) where published_at is null`,
+    `create index outbox_published on ${service}.outbox (published_at) where published_at is not null`,
+  ];
+}
+
+/** Topic of `Database.onSignal` that fires after a commit with new events. */
+export function outboxTopic(service: string): string {
+  return `${service}.outbox`;
+}
+
+/**
+ * Writes events that the rest of `tx` makes true. Events of transactions that wait for each other's rows are published in
+ * the order of their commits; others in any order.
+ */
+export async function appendEvents<Tables>(tx: Tx<Tables>, service: string, events: readonly XcfEvent[]): Promise<void> {
+  for (const event of events) {
+    const { id, data } = encodeEvent(event);
+    await sql`insert into ${sql.table(`${service}.outbox`)} (tenant, id, subject, event)
+      values (${event.tenant}, ${id}, ${eventSubject(event)}, ${data})`.execute(tx);
+  }
+  if (events.length > 0) signalAfterCommit(outboxTopic(service));
+}

@@ -1,0 +1,63 @@
+import { PGlite } from "@electric-sql/pglite";
+import { Kysely, PGliteDialect } from "kysely";
+import type { OwnedDatabase } from "./database.ts";
+import { createKyselyDatabase, type DatabaseSurroundings } from "./kysely-database.ts";
+import { preparePgliteDirectory } from "./pglite-directory.ts";
+import { explainPgliteError } from "./pglite-problem.ts";
+import { pgliteSettings } from "./pglite-settings.ts";
+import { valueParsers } from "./value-parsers.ts";
+
+export interface PgliteDatabaseOptions extends DatabaseSurroundings {
+  /** Where its files are; the caller must own it alone (two processes lose acknowledged commits). Absent: in memory, for tests. */
+  readonly directory?: string;
+}
+
+/**
+ * Opens, or makes on first use, the database of the embedded mode.
+ *
+ * @throws {DatabaseUnavailableError} when the directory cannot be written, holds another version's files, or is damaged.
+ */
+export async function createPgliteDatabase({ directory, ...surroundings }: PgliteDatabaseOptions): Promise<OwnedDatabase> {
+  if (directory !== undefined) await preparePgliteDirectory(directory);
+  const where = directory ?? "memory";
+  const pglite = await open(directory, where);
+  let stopped: Error | undefined;
+  const admit = createQueue();
+  return createKyselyDatabase(
+    {
+      kysely: new Kysely<unknown>({ dialect: new PGliteDialect({ pglite }) }),
+      async admit(run) {
+        return await admit(async () => {
+          if (stopped) throw stopped;
+          return await run();
+        });
+      },
+      explain(error, outcome) {
+        const explained = explainPgliteError(error, where, outcome);
+        // After a panic the WebAssembly machine cannot go on; its files are fine and recover when opened again.
+        if (explained?.problem === "stopped") stopped = explained;
+        return explained;
+      },
+      close: () => (stopped ? Promise.resolve() : pglite.close()),
+    },
+    surroundings,
+  );
+}
+
+async function open(directory: string | undefined, where: string): Promise<PGlite> {
+  try {
+    return await PGlite.create({ ...pgliteSettings, parsers: { ...valueParsers }, dataDir: directory ?? "memory://" });
+  } catch (error) {
+    throw explainPgliteError(error, where, "rolledBack", "opening") ?? error;
+  }
+}
+
+/** One after the other, in order: PGlite has one connection, and kysely's driver for it does not queue by itself. */
+function createQueue(): <T>(run: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (run) => {
+    const turn = last.then(run);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+}
