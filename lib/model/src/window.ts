@@ -8,7 +8,9 @@ const daySchema = z.string().regex(DAY_PATTERN, "must be a day (Mon, Tue, Wed, T
 
 const timeSchema = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day from "00:00" to "23:59", quoted');
 
-export const timeZoneSchema = z.string().refine(isTimeZone, "is not a time zone this machine knows, such as Europe/Berlin or UTC");
+export const timeZoneSchema = z
+  .string()
+  .refine(isTimeZone, { error: "is no time zone (an IANA name, such as Europe/Berlin or UTC)", params: { list: "timezone" } });
 
 /** A recurring time in which changes may run. `to` earlier than or equal to `from` ends on the next day. */
 export const windowSchema = z.strictObject({

@@ -2,10 +2,10 @@ import { z } from "zod";
 import type { JsonObject, JsonValue } from "../json-value.ts";
 
 /** Any YAML value; the parser has refused what JSON cannot hold. */
-export const anyValueSchema = z.json() as z.ZodType<JsonValue>;
+export const anyValueSchema = z.custom<JsonValue>((value) => value !== undefined, "is missing");
 
 /** A map of any YAML values. */
-export const anyMapSchema = z.record(z.string(), anyValueSchema) as z.ZodType<JsonObject>;
+export const anyMapSchema = z.record(z.string(), anyValueSchema);
 
 export const referenceSchema = z.string().min(1).max(1_000);
 

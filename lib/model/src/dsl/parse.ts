@@ -1,0 +1,60 @@
+import type { JsonValue } from "../json-value.ts";
+import { isJsonObject } from "../json-value.ts";
+import { type Document, DOCUMENT_SCHEMAS, type Kind, KINDS } from "./document.ts";
+import { suggest } from "./nearest.ts";
+import { compareProblems, type Problem } from "./problem.ts";
+import { schemaProblems } from "./schema-problems.ts";
+import type { Path, Source } from "./source.ts";
+import { readYaml } from "./yaml-values.ts";
+
+/** A valid document and where it is. `index` counts the documents of its file, from 0. */
+export interface ParsedDocument<T extends Document = Document> {
+  readonly source: Source;
+  readonly index: number;
+  readonly value: T;
+}
+
+export interface ParseResult {
+  readonly documents: readonly ParsedDocument[];
+  readonly problems: readonly Problem[];
+}
+
+/** Reads and validates one file of the DSL: every problem at once, the good documents among bad ones kept. Never throws. */
+export function parseDocuments(file: string, text: string): ParseResult {
+  const { source, values, problems: yamlProblems } = readYaml(file, text);
+  const documents: ParsedDocument[] = [];
+  const problems = [...yamlProblems];
+  const faulty = yamlProblems.length > 0;
+  for (const [index, value] of values.entries()) {
+    if (value === null) continue;
+    const found = validate(source, index, value);
+    if (Array.isArray(found)) problems.push(...found);
+    else if (!faulty) documents.push({ source, index, value: found });
+  }
+  return { documents, problems: problems.length > 1 ? problems.sort(compareProblems) : problems };
+}
+
+function validate(source: Source, index: number, value: JsonValue): Document | Problem[] {
+  if (!isJsonObject(value)) {
+    return [problem(source, index, [], "DOCUMENT_NOT_MAP", "the document is not a map", "it begins with apiVersion and kind")];
+  }
+  const { kind } = value;
+  if (kind === undefined || kind === null) {
+    return [problem(source, index, [], "KIND_MISSING", '"kind" is missing', `add kind: ${KINDS.join(" | ")}`)];
+  }
+  if (!isKind(kind)) {
+    const hint = typeof kind === "string" ? suggest(kind, KINDS) : `allowed: ${KINDS.join(", ")}`;
+    return [problem(source, index, ["kind"], "KIND_UNKNOWN", `${JSON.stringify(kind)} is not a kind of document`, hint)];
+  }
+  const schema = DOCUMENT_SCHEMAS[kind];
+  const result = schema.safeParse(value);
+  return result.success ? result.data : schemaProblems({ source, document: index, schema, value }, result.error.issues);
+}
+
+function isKind(kind: JsonValue): kind is Kind {
+  return typeof kind === "string" && Object.hasOwn(DOCUMENT_SCHEMAS, kind);
+}
+
+function problem(source: Source, index: number, path: Path, code: string, message: string, hint: string): Problem {
+  return { file: source.file, ...source.valueAt(index, path), code, message, hint, severity: "error" };
+}
