@@ -8,7 +8,10 @@ const key = new Uint8Array(32).fill(7);
 test("equal values have equal HMACs whatever their key order, different ones do not", () => {
   assert.equal(redactionHmac(key, { a: 1, b: [true] }), redactionHmac(key, { b: [true], a: 1 }));
   assert.notEqual(redactionHmac(key, "1"), redactionHmac(key, 1));
-  assert.notEqual(redactionHmac(key, parseJson("9007199254740993", "test")), redactionHmac(key, parseJson("9007199254740992", "test")));
+  assert.notEqual(
+    redactionHmac(key, parseJson("9007199254740993", "test")),
+    redactionHmac(key, parseJson("9007199254740992", "test")),
+  );
 });
 
 test("another tenant's key gives another HMAC", () => {
