@@ -3,7 +3,13 @@ import { describe, test } from "node:test";
 import { createSystemClock } from "@xcloudflow/chassis/clock";
 import { createSystemRandom } from "@xcloudflow/chassis/random";
 import type { OwnedDatabase } from "@xcloudflow/database/database";
-import { MigrationChangedError, SchemaNewerError, ScopeInvalidError, TransactionContendedError, TransactionNestedError } from "@xcloudflow/database/database-errors";
+import {
+  MigrationChangedError,
+  SchemaNewerError,
+  ScopeInvalidError,
+  TransactionContendedError,
+  TransactionNestedError,
+} from "@xcloudflow/database/database-errors";
 import { jsonb } from "@xcloudflow/database/json-column";
 import { type Migration, migrate, type ServiceSchema } from "@xcloudflow/database/migrate";
 import { createPostgresDatabase } from "@xcloudflow/database/postgres-database";
@@ -36,7 +42,10 @@ interface Tables {
 const accounts: Migration = {
   name: "0001-accounts",
   up: () => [
-    ...tenantTable("ledger.accounts", "id text not null, balance integer not null, constraint accounts_key primary key (tenant, id)"),
+    ...tenantTable(
+      "ledger.accounts",
+      "id text not null, balance integer not null, constraint accounts_key primary key (tenant, id)",
+    ),
     ...tenantTable(
       "ledger.values",
       `id text not null, bytes bytea, big bigint, at timestamptz, exact numeric, day date, json jsonb,
@@ -67,7 +76,10 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
       times: [at],
     };
     const read = await tables().transaction(ada("write-values"), async (tx) => {
-      await tx.insertInto("ledger.values").values({ ...written, json: jsonb([{ list: [1, "zwei", null] }]) }).execute();
+      await tx
+        .insertInto("ledger.values")
+        .values({ ...written, json: jsonb([{ list: [1, "zwei", null] }]) })
+        .execute();
       return await tx.selectFrom("ledger.values").selectAll().executeTakeFirstOrThrow();
     });
     assert.deepEqual(read, { ...written, tenant: "ada", json: [{ list: [1, "zwei", null] }] });
@@ -76,10 +88,16 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
 
   test("keeps an empty byte string, nulls and text that is not ASCII", async () => {
     const read = await tables().transaction(ada("write-empty"), async (tx) => {
-      await tx.insertInto("ledger.values").values({ id: "é🌍", bytes: new Uint8Array(), json: jsonb("plain") }).execute();
+      await tx
+        .insertInto("ledger.values")
+        .values({ id: "é🌍", bytes: new Uint8Array(), json: jsonb("plain") })
+        .execute();
       return await tx.selectFrom("ledger.values").selectAll().where("id", "=", "é🌍").executeTakeFirstOrThrow();
     });
-    assert.deepEqual([read.bytes, read.big, read.at, read.json, read.id], [new Uint8Array(), null, null, "plain", "é🌍"]);
+    assert.deepEqual(
+      [read.bytes, read.big, read.at, read.json, read.id],
+      [new Uint8Array(), null, null, "plain", "é🌍"],
+    );
   });
 
   test("undoes everything when the work fails", async () => {
@@ -89,7 +107,9 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
       throw failure;
     });
     await assert.rejects(work, (error) => error === failure);
-    const rows = await tables().transaction(ada("look"), (tx) => tx.selectFrom("ledger.accounts").selectAll().where("id", "=", "undone").execute());
+    const rows = await tables().transaction(ada("look"), (tx) =>
+      tx.selectFrom("ledger.accounts").selectAll().where("id", "=", "undone").execute(),
+    );
     assert.deepEqual(rows, []);
   });
 
@@ -99,19 +119,29 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
       await sql`select no_such_column`.execute(tx).catch(() => undefined);
     });
     await assert.rejects(work);
-    const rows = await tables().transaction(ada("look"), (tx) => tx.selectFrom("ledger.accounts").selectAll().where("id", "=", "swallowed").execute());
+    const rows = await tables().transaction(ada("look"), (tx) =>
+      tx.selectFrom("ledger.accounts").selectAll().where("id", "=", "swallowed").execute(),
+    );
     assert.deepEqual(rows, []);
   });
 
   test("names the constraint that a duplicate breaks", async () => {
-    const insert = () => tables().transaction(ada("duplicate"), (tx) => tx.insertInto("ledger.accounts").values({ id: "twice", balance: 1 }).execute());
+    const insert = () =>
+      tables().transaction(ada("duplicate"), (tx) =>
+        tx.insertInto("ledger.accounts").values({ id: "twice", balance: 1 }).execute(),
+      );
     await insert();
-    await assert.rejects(insert(), (error) => isUniqueViolation(error, "accounts_key") && !isUniqueViolation(error, "other_key"));
+    await assert.rejects(
+      insert(),
+      (error) => isUniqueViolation(error, "accounts_key") && !isUniqueViolation(error, "other_key"),
+    );
   });
 
   test("shows a tenant only its own rows, in reads and in writes", async () => {
     for (const scope of [ada("leak"), bob("leak")]) {
-      await tables().transaction(scope, (tx) => tx.insertInto("ledger.accounts").values({ id: "shared-name", balance: 1 }).execute());
+      await tables().transaction(scope, (tx) =>
+        tx.insertInto("ledger.accounts").values({ id: "shared-name", balance: 1 }).execute(),
+      );
     }
     const seen = await tables().transaction(bob("leak-read"), async (tx) => {
       await tx.updateTable("ledger.accounts").set({ balance: 100 }).execute();
@@ -126,8 +156,13 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
   });
 
   test("refuses to write a row for another tenant", async () => {
-    const work = tables().transaction(bob("forge"), (tx) => tx.insertInto("ledger.accounts").values({ tenant: "ada", id: "forged", balance: 1 }).execute());
-    await assert.rejects(work, (error) => sqlState(error) === "42501" || (error instanceof Error && /row-level security/.test(error.message)));
+    const work = tables().transaction(bob("forge"), (tx) =>
+      tx.insertInto("ledger.accounts").values({ tenant: "ada", id: "forged", balance: 1 }).execute(),
+    );
+    await assert.rejects(
+      work,
+      (error) => sqlState(error) === "42501" || (error instanceof Error && /row-level security/.test(error.message)),
+    );
   });
 
   test("shows everybody's rows to the system role, which must name whose row it writes", async () => {
@@ -135,14 +170,19 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
       tx.selectFrom("ledger.accounts").select("tenant").where("id", "=", "shared-name").orderBy("tenant").execute(),
     );
     assert.deepEqual(tenants, [{ tenant: "ada" }, { tenant: "bob" }]);
-    const nameless = tables().transaction(systemScope("ledger", "forget-tenant"), (tx) => tx.insertInto("ledger.accounts").values({ id: "x", balance: 1 }).execute());
+    const nameless = tables().transaction(systemScope("ledger", "forget-tenant"), (tx) =>
+      tx.insertInto("ledger.accounts").values({ id: "x", balance: 1 }).execute(),
+    );
     await assert.rejects(nameless, (error) => sqlState(error) === "23514");
   });
 
   test("forgets role and tenant after each transaction", async () => {
     await tables().transaction(ada("first"), async () => undefined);
     const { rows } = await database().asOwner("ledger.look-around", (tx) =>
-      sql<{ role: string; tenant: string | null }>`select current_user as role, current_setting('xcf.tenant', true) as tenant`.execute(tx),
+      sql<{
+        role: string;
+        tenant: string | null;
+      }>`select current_user as role, current_setting('xcf.tenant', true) as tenant`.execute(tx),
     );
     assert.notEqual(rows[0]?.role, "xcf_ledger");
     assert.notEqual(rows[0]?.tenant, "ada");
@@ -163,11 +203,20 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
       { ...ada("x"), role: "postgres" },
       { ...ada("x"), name: "Not a name" },
     ];
-    for (const scope of scopes) await assert.rejects(database().transaction(scope, async () => undefined), ScopeInvalidError);
+    for (const scope of scopes)
+      await assert.rejects(
+        database().transaction(scope, async () => undefined),
+        ScopeInvalidError,
+      );
   });
 
   test("cannot reach another service's schema", async () => {
-    await migrate(database(), [{ service: "vault", migrations: [{ name: "0001-keys", up: () => tenantTable("vault.keys", "id text primary key") }] }]);
+    await migrate(database(), [
+      {
+        service: "vault",
+        migrations: [{ name: "0001-keys", up: () => tenantTable("vault.keys", "id text primary key") }],
+      },
+    ]);
     const work = database().transaction(ada("trespass"), (tx) => sql`select * from vault.keys`.execute(tx));
     await assert.rejects(work, (error) => error instanceof Error && /permission denied/.test(error.message));
   });
@@ -191,11 +240,21 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
   });
 
   test("adds up fifty concurrent increments", async () => {
-    await tables().transaction(ada("open"), (tx) => tx.insertInto("ledger.accounts").values({ id: "sum", balance: 0 }).execute());
+    await tables().transaction(ada("open"), (tx) =>
+      tx.insertInto("ledger.accounts").values({ id: "sum", balance: 0 }).execute(),
+    );
     const increments = Array.from({ length: 50 }, () =>
       tables().transaction({ ...ada("increment"), isolation: "serializable" }, async (tx) => {
-        const { balance } = await tx.selectFrom("ledger.accounts").select("balance").where("id", "=", "sum").executeTakeFirstOrThrow();
-        await tx.updateTable("ledger.accounts").set({ balance: balance + 1 }).where("id", "=", "sum").execute();
+        const { balance } = await tx
+          .selectFrom("ledger.accounts")
+          .select("balance")
+          .where("id", "=", "sum")
+          .executeTakeFirstOrThrow();
+        await tx
+          .updateTable("ledger.accounts")
+          .set({ balance: balance + 1 })
+          .where("id", "=", "sum")
+          .execute();
       }),
     );
     const outcomes = await Promise.allSettled(increments);
@@ -210,12 +269,17 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
 
   test("migrates again, and from several callers at once, without effect", async () => {
     await Promise.all(Array.from({ length: 5 }, () => migrate(database(), [ledger])));
-    const { rows } = await database().asOwner("ledger.look", (tx) => sql`select name from ledger.migrations`.execute(tx));
+    const { rows } = await database().asOwner("ledger.look", (tx) =>
+      sql`select name from ledger.migrations`.execute(tx),
+    );
     assert.deepEqual(rows, [{ name: "0001-accounts" }]);
   });
 
   test("applies only the new migrations", async () => {
-    const grown: ServiceSchema = { service: "growing", migrations: [{ name: "0001-a", up: () => tenantTable("growing.a", "id text primary key") }] };
+    const grown: ServiceSchema = {
+      service: "growing",
+      migrations: [{ name: "0001-a", up: () => tenantTable("growing.a", "id text primary key") }],
+    };
     await migrate(database(), [grown]);
     const next = { name: "0002-b", up: () => ["alter table growing.a add column more text"] };
     await migrate(database(), [{ ...grown, migrations: [...grown.migrations, next] }]);
@@ -225,10 +289,14 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
   test("keeps nothing of a migration that fails in the middle", async () => {
     const broken: ServiceSchema = {
       service: "broken",
-      migrations: [{ name: "0001-a", up: () => [...tenantTable("broken.a", "id text primary key"), "select no_such_column"] }],
+      migrations: [
+        { name: "0001-a", up: () => [...tenantTable("broken.a", "id text primary key"), "select no_such_column"] },
+      ],
     };
     await assert.rejects(migrate(database(), [broken]));
-    const { rows } = await database().asOwner("broken.look", (tx) => sql`select 1 from pg_namespace where nspname = 'broken'`.execute(tx));
+    const { rows } = await database().asOwner("broken.look", (tx) =>
+      sql`select 1 from pg_namespace where nspname = 'broken'`.execute(tx),
+    );
     assert.deepEqual(rows, []);
   });
 
@@ -285,8 +353,12 @@ describe("without the switch of role", () => {
     test(`the default user of ${name} sees every tenant's rows, so the switch is what protects`, async () => {
       const database: OwnedDatabase = await open();
       const tables = database.withTables<Tables>();
-      await tables.transaction(ada("write"), (tx) => tx.insertInto("ledger.accounts").values({ id: "secret", balance: 1 }).execute());
-      const withSwitch = await tables.transaction(bob("read"), (tx) => tx.selectFrom("ledger.accounts").selectAll().execute());
+      await tables.transaction(ada("write"), (tx) =>
+        tx.insertInto("ledger.accounts").values({ id: "secret", balance: 1 }).execute(),
+      );
+      const withSwitch = await tables.transaction(bob("read"), (tx) =>
+        tx.selectFrom("ledger.accounts").selectAll().execute(),
+      );
       const { rows: withoutSwitch } = await database.asOwner("ledger.leak", async (tx) => {
         await sql`select set_config('xcf.tenant', 'bob', true)`.execute(tx);
         return await sql`select tenant, id from ledger.accounts`.execute(tx);
@@ -301,5 +373,9 @@ describe("without the switch of role", () => {
 test("a PostgreSQL that is not there is one clear error", async () => {
   const surroundings = { clock: createSystemClock(), random: createSystemRandom(), onConnectionLost: () => undefined };
   const missing = createPostgresDatabase({ url: "postgres://xcf:hunter2@127.0.0.1:1/none", ...surroundings });
-  await assert.rejects(missing, { code: "DATABASE_UNREACHABLE", category: "unavailable", where: "postgres://127.0.0.1:1/none" });
+  await assert.rejects(missing, {
+    code: "DATABASE_UNREACHABLE",
+    category: "unavailable",
+    where: "postgres://127.0.0.1:1/none",
+  });
 });

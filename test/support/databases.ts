@@ -21,12 +21,21 @@ export interface DatabaseFixture {
  * with a fresh database that has `schemas`. PostgreSQL is a real server with its own connections, and the user is not a
  * superuser; what only fails with real concurrency fails there.
  */
-export function forEachDatabase(name: string, schemas: readonly ServiceSchema[], suite: (fixture: DatabaseFixture) => void): void {
+export function forEachDatabase(
+  name: string,
+  schemas: readonly ServiceSchema[],
+  suite: (fixture: DatabaseFixture) => void,
+): void {
   declare(`${name} on PGlite`, "pglite", () => openFreshPglite(schemas), suite);
   declare(`${name} on PostgreSQL`, "postgres", async () => openPostgres(await createPostgresUrl(schemas)), suite);
 }
 
-function declare(name: string, kind: DatabaseFixture["kind"], open: () => Promise<OwnedDatabase>, suite: (fixture: DatabaseFixture) => void): void {
+function declare(
+  name: string,
+  kind: DatabaseFixture["kind"],
+  open: () => Promise<OwnedDatabase>,
+  suite: (fixture: DatabaseFixture) => void,
+): void {
   describe(name, () => {
     let opened: OwnedDatabase | undefined;
     before(async () => {

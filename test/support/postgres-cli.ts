@@ -26,16 +26,31 @@ export async function startPostgres(): Promise<PostgresServer> {
   const data = join(directory, "data");
   const environment = { PATH: process.env["PATH"] ?? "", LC_ALL: "C.UTF-8", TZ: "UTC" };
   const spawnOptions = { ...identity, cwd: directory, env: environment };
-  execFileSync(initdb, ["-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"], { ...spawnOptions, stdio: "ignore" });
-  const server = spawn(postgres, ["-D", data, ...SETTINGS, "-k", directory], { ...spawnOptions, stdio: ["ignore", "ignore", "pipe"] });
+  execFileSync(initdb, ["-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"], {
+    ...spawnOptions,
+    stdio: "ignore",
+  });
+  const server = spawn(postgres, ["-D", data, ...SETTINGS, "-k", directory], {
+    ...spawnOptions,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   process.once("exit", () => server.kill("SIGQUIT"));
   await untilReady(server);
   server.unref();
-  return { url: (database, user = "postgres") => `postgres://${user}@localhost/${database}?host=${encodeURIComponent(directory)}` };
+  return {
+    url: (database, user = "postgres") =>
+      `postgres://${user}@localhost/${database}?host=${encodeURIComponent(directory)}`,
+  };
 }
 
 /** Half an hour off UTC on purpose: a value that is only right in UTC shows itself. */
-const SETTINGS = ["listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=200", "timezone=Asia/Kolkata"].flatMap((setting) => ["-c", setting]);
+const SETTINGS = [
+  "listen_addresses=",
+  "fsync=off",
+  "full_page_writes=off",
+  "max_connections=200",
+  "timezone=Asia/Kolkata",
+].flatMap((setting) => ["-c", setting]);
 
 async function untilReady(server: ChildProcess): Promise<void> {
   if (server.stderr === null) throw new Error("postgres has no standard error");

@@ -14,7 +14,10 @@ let server: Promise<PostgresServer> | undefined;
 const templates = new Map<string, Promise<string>>();
 
 /** URL of a new database of its own, already migrated to these schemas; cloned from a template made once per process. */
-export async function createPostgresUrl(schemas: readonly ServiceSchema[], user: "owner" | "superuser" = "owner"): Promise<string> {
+export async function createPostgresUrl(
+  schemas: readonly ServiceSchema[],
+  user: "owner" | "superuser" = "owner",
+): Promise<string> {
   const running = await postgresServer();
   const template = await migratedTemplate(running, schemas);
   const name = `t_${randomUUID().replaceAll("-", "")}`;
@@ -23,7 +26,12 @@ export async function createPostgresUrl(schemas: readonly ServiceSchema[], user:
 }
 
 export async function openPostgres(url: string): Promise<OwnedDatabase> {
-  return await createPostgresDatabase({ url, clock: createSystemClock(), random: createSystemRandom(), onConnectionLost: rethrow });
+  return await createPostgresDatabase({
+    url,
+    clock: createSystemClock(),
+    random: createSystemRandom(),
+    onConnectionLost: rethrow,
+  });
 }
 
 async function postgresServer(): Promise<PostgresServer> {

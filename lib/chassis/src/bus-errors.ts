@@ -3,13 +3,20 @@ import { CodedError } from "@xcloudflow/model/coded-error";
 /** Thrown when a message is published to what is not a plain NATS subject. */
 export class BusSubjectInvalidError extends CodedError {
   constructor(subject: string, what: string) {
-    super("BUS_SUBJECT_INVALID", "invalid", { what, where: `subject "${subject}"`, hint: "escape each part with escapeSubjectToken" });
+    super("BUS_SUBJECT_INVALID", "invalid", {
+      what,
+      where: `subject "${subject}"`,
+      hint: "escape each part with escapeSubjectToken",
+    });
   }
 }
 
 /** Thrown when a bus is used after it was closed. */
 export class BusClosedError extends CodedError {
   constructor() {
-    super("BUS_CLOSED", "unavailable", { what: "the event bus is closed", hint: "the process is shutting down; run the command again" });
+    super("BUS_CLOSED", "unavailable", {
+      what: "the event bus is closed",
+      hint: "the process is shutting down; run the command again",
+    });
   }
 }

@@ -52,7 +52,8 @@ export function checkPattern(pattern: string): void {
   const tokens = pattern.split(".");
   for (const [place, token] of tokens.entries()) {
     if (token === "*" || (token === ">" && place === tokens.length - 1)) continue;
-    if (/[*>]/.test(token)) throw new BusSubjectInvalidError(pattern, "a wildcard must be a token of its own, and > the last one");
+    if (/[*>]/.test(token))
+      throw new BusSubjectInvalidError(pattern, "a wildcard must be a token of its own, and > the last one");
   }
 }
 

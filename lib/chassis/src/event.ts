@@ -44,7 +44,12 @@ export type CloudEvent = z.infer<typeof cloudEventSchema>;
 /** Thrown when a message on the bus or a row of the outbox is not an event of ours. */
 export class EventInvalidError extends CodedError {
   constructor(where: string, what: string, cause?: unknown) {
-    super("EVENT_INVALID", "invalid", { what, where, hint: "the publisher and this process may be of different versions", cause });
+    super("EVENT_INVALID", "invalid", {
+      what,
+      where,
+      hint: "the publisher and this process may be of different versions",
+      cause,
+    });
   }
 }
 
@@ -81,14 +86,28 @@ export function fromCloudEvent(value: unknown, where: string): XcfEvent {
   if (!parsed.success) throw new EventInvalidError(where, z.prettifyError(parsed.error), parsed.error);
   const { id, type, subject, time, xcftenant, xcfactor, data } = parsed.data;
   const [service = "", noun = "", verb = ""] = type.slice(TYPE_PREFIX.length).split(".");
-  return { id, tenant: xcftenant, service, noun, verb, ...(subject === undefined ? {} : { subject }), time, actor: xcfactor, data };
+  return {
+    id,
+    tenant: xcftenant,
+    service,
+    noun,
+    verb,
+    ...(subject === undefined ? {} : { subject }),
+    time,
+    actor: xcfactor,
+    data,
+  };
 }
 
 export const CLOUD_EVENT_CONTENT_TYPE = "application/cloudevents+json";
 
 /** The event as it travels: CloudEvents JSON, its id as the message id. */
 export function encodeEvent(event: XcfEvent): BusMessage {
-  return { id: event.id, data: encodeDocument(toCloudEvent(event)), headers: { "Content-Type": CLOUD_EVENT_CONTENT_TYPE } };
+  return {
+    id: event.id,
+    data: encodeDocument(toCloudEvent(event)),
+    headers: { "Content-Type": CLOUD_EVENT_CONTENT_TYPE },
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Bus, BusHandler, BusMessage, Delivery, SubscribeOptions, Subscription } from "./bus.ts";
+import type { Bus, BusHandler, Delivery, SubscribeOptions, Subscription } from "./bus.ts";
 import { BusClosedError, BusSubjectInvalidError } from "./bus-errors.ts";
 import { checkPattern, checkSubject, matchesSubject } from "./bus-subject.ts";
 import type { CancelTimer, Clock } from "./clock.ts";
@@ -26,7 +26,8 @@ export function createMemoryBus(options: MemoryBusOptions): Bus {
 
   function queueFor(pattern: string, durable: string | undefined): Queue {
     const known = durable === undefined ? undefined : durables.get(durable);
-    if (known && known.pattern !== pattern) throw new BusSubjectInvalidError(pattern, `durable ${durable} listens to ${known.pattern}`);
+    if (known && known.pattern !== pattern)
+      throw new BusSubjectInvalidError(pattern, `durable ${durable} listens to ${known.pattern}`);
     if (known) return known;
     const queue = createQueue(pattern, durable !== undefined, options, delay);
     queues.add(queue);
@@ -39,7 +40,8 @@ export function createMemoryBus(options: MemoryBusOptions): Bus {
       if (closed) throw new BusClosedError();
       checkSubject(subject);
       if (!seen.add(message.id)) return;
-      for (const queue of queues) if (matchesSubject(queue.pattern, subject)) queue.push({ ...message, subject, attempt: 1 });
+      for (const queue of queues)
+        if (matchesSubject(queue.pattern, subject)) queue.push({ ...message, subject, attempt: 1 });
     },
     async subscribe(pattern, { durable }: SubscribeOptions, handler): Promise<Subscription> {
       if (closed) throw new BusClosedError();
@@ -74,7 +76,12 @@ interface Worker {
   stop(): Promise<void>;
 }
 
-function createQueue(pattern: string, durable: boolean, options: MemoryBusOptions, delay: (attempt: number) => number): Queue {
+function createQueue(
+  pattern: string,
+  durable: boolean,
+  options: MemoryBusOptions,
+  delay: (attempt: number) => number,
+): Queue {
   const waiting: Delivery[] = [];
   const idle: ((delivery: Delivery) => void)[] = [];
   const workers = new Set<Worker>();

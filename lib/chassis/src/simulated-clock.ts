@@ -24,7 +24,8 @@ export function createSimulatedClock(start: Date = new Date("2026-01-01T00:00:00
   function next(): Timer | undefined {
     let first: Timer | undefined;
     for (const timer of timers) {
-      if (first === undefined || timer.due < first.due || (timer.due === first.due && timer.order < first.order)) first = timer;
+      if (first === undefined || timer.due < first.due || (timer.due === first.due && timer.order < first.order))
+        first = timer;
     }
     return first;
   }
@@ -38,7 +39,11 @@ export function createSimulatedClock(start: Date = new Date("2026-01-01T00:00:00
   return {
     now: () => new Date(now),
     schedule(when, run) {
-      const timer: Timer = { due: typeof when === "number" ? now + Math.max(0, when) : when.getTime(), order: order++, run };
+      const timer: Timer = {
+        due: typeof when === "number" ? now + Math.max(0, when) : when.getTime(),
+        order: order++,
+        run,
+      };
       timers.add(timer);
       return () => {
         timers.delete(timer);

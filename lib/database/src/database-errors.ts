@@ -6,8 +6,15 @@ export class DatabaseUnavailableError extends CodedError {
   /** Whether a transaction that was being committed may have taken effect. */
   readonly outcome: "notStarted" | "rolledBack" | "unknown";
 
-  constructor(problem: DatabaseProblem, parts: { where: string; what: string; hint: string; outcome?: "rolledBack" | "unknown"; cause?: unknown }) {
-    super(`DATABASE_${CODES[problem]}`, problem === "full" ? "exhausted" : problem === "corrupt" ? "dataLoss" : "unavailable", parts);
+  constructor(
+    problem: DatabaseProblem,
+    parts: { where: string; what: string; hint: string; outcome?: "rolledBack" | "unknown"; cause?: unknown },
+  ) {
+    super(
+      `DATABASE_${CODES[problem]}`,
+      problem === "full" ? "exhausted" : problem === "corrupt" ? "dataLoss" : "unavailable",
+      parts,
+    );
     this.problem = problem;
     this.outcome = parts.outcome ?? "notStarted";
   }

@@ -32,7 +32,11 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
   const running = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
 
-  async function attempt<T>(name: string, isolation: Scope["isolation"], work: (tx: Tx<unknown>) => Promise<T>): Promise<T> {
+  async function attempt<T>(
+    name: string,
+    isolation: Scope["isolation"],
+    work: (tx: Tx<unknown>) => Promise<T>,
+  ): Promise<T> {
     let committing = false;
     try {
       const builder = driver.kysely.transaction();
@@ -51,7 +55,11 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
     }
   }
 
-  async function untilWon<T>(name: string, isolation: Scope["isolation"], work: (tx: Tx<unknown>) => Promise<T>): Promise<T> {
+  async function untilWon<T>(
+    name: string,
+    isolation: Scope["isolation"],
+    work: (tx: Tx<unknown>) => Promise<T>,
+  ): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
         return await driver.admit(() => attempt(name, isolation, work));
@@ -63,7 +71,11 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
     }
   }
 
-  async function run<T>(name: string, isolation: Scope["isolation"], work: (tx: Tx<unknown>) => Promise<T>): Promise<T> {
+  async function run<T>(
+    name: string,
+    isolation: Scope["isolation"],
+    work: (tx: Tx<unknown>) => Promise<T>,
+  ): Promise<T> {
     refuseNesting(name);
     if (closing) throw closedError();
     const transaction = untilWon(name, isolation, work);
@@ -79,7 +91,9 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
     async transaction(scope, work) {
       checkScope(scope);
       return await run(scope.name, scope.isolation, async (tx) => {
-        await sql`select set_config('role', ${scope.role}, true), set_config('xcf.tenant', ${scope.tenant}, true)`.execute(tx);
+        await sql`select set_config('role', ${scope.role}, true), set_config('xcf.tenant', ${scope.tenant}, true)`.execute(
+          tx,
+        );
         return await work(tx);
       });
     },

@@ -41,12 +41,17 @@ async function migrateSchema(tx: Tx<unknown>, { service, migrations }: ServiceSc
     if (index < applied.length) continue;
     const statements = migration.up();
     for (const statement of statements) await sql.raw(statement).execute(tx);
-    await sql`insert into ${table(service)} (position, name, checksum) values (${index + 1}, ${migration.name}, ${checksumOf(statements)})`.execute(tx);
+    await sql`insert into ${table(service)} (position, name, checksum) values (${index + 1}, ${migration.name}, ${checksumOf(statements)})`.execute(
+      tx,
+    );
   }
 }
 
 async function prepareSchema(tx: Tx<unknown>, service: string): Promise<void> {
-  const known = await sql`select 1 from pg_catalog.pg_tables where schemaname = ${service} and tablename = 'migrations'`.execute(tx);
+  const known =
+    await sql`select 1 from pg_catalog.pg_tables where schemaname = ${service} and tablename = 'migrations'`.execute(
+      tx,
+    );
   if (known.rows.length > 0) return;
   const roles = [serviceRole(service), systemRole(service)];
   for (const role of roles) for (const statement of roleStatements(role)) await sql.raw(statement).execute(tx);
@@ -95,7 +100,8 @@ function checkApplied(service: string, applied: readonly Applied[], migrations: 
   for (const [index, { name, checksum }] of applied.entries()) {
     const migration = migrations[index];
     if (migration === undefined) throw new SchemaNewerError(service, name);
-    if (migration.name !== name || checksumOf(migration.up()) !== checksum) throw new MigrationChangedError(service, name);
+    if (migration.name !== name || checksumOf(migration.up()) !== checksum)
+      throw new MigrationChangedError(service, name);
   }
 }
 

@@ -42,7 +42,11 @@ export function outboxTopic(service: string): string {
  * Writes events that the rest of `tx` makes true. Events of transactions that wait for each other's rows are published in
  * the order of their commits; others in any order.
  */
-export async function appendEvents<Tables>(tx: Tx<Tables>, service: string, events: readonly XcfEvent[]): Promise<void> {
+export async function appendEvents<Tables>(
+  tx: Tx<Tables>,
+  service: string,
+  events: readonly XcfEvent[],
+): Promise<void> {
   for (const event of events) {
     const { id, data } = encodeEvent(event);
     await sql`insert into ${sql.table(`${service}.outbox`)} (tenant, id, subject, event)

@@ -17,7 +17,10 @@ export interface PgliteDatabaseOptions extends DatabaseSurroundings {
  *
  * @throws {DatabaseUnavailableError} when the directory cannot be written, holds another version's files, or is damaged.
  */
-export async function createPgliteDatabase({ directory, ...surroundings }: PgliteDatabaseOptions): Promise<OwnedDatabase> {
+export async function createPgliteDatabase({
+  directory,
+  ...surroundings
+}: PgliteDatabaseOptions): Promise<OwnedDatabase> {
   if (directory !== undefined) await preparePgliteDirectory(directory);
   const where = directory ?? "memory";
   const pglite = await open(directory, where);

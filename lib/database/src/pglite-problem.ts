@@ -16,15 +16,27 @@ export function explainPgliteError(
   const problem = problemOf(error, moment);
   if (problem === undefined) return undefined;
   const { what, hint } = ADVICE[problem];
-  return new DatabaseUnavailableError(problem, { where, what: `${what}: ${messageOf(error)}`, hint, outcome, cause: error });
+  return new DatabaseUnavailableError(problem, {
+    where,
+    what: `${what}: ${messageOf(error)}`,
+    hint,
+    outcome,
+    cause: error,
+  });
 }
 
 const ADVICE: Readonly<Record<DatabaseProblem, { what: string; hint: string }>> = {
   unreachable: { what: "the database cannot be opened", hint: "check that the folder is there and try again" },
-  permission: { what: "the database's files cannot be read or written", hint: "give your user read and write permission on the folder" },
+  permission: {
+    what: "the database's files cannot be read or written",
+    hint: "give your user read and write permission on the folder",
+  },
   full: { what: "the disk is full", hint: "free some space, then try again; what was committed is kept" },
   wrongVersion: { what: "the database is of another version", hint: "use the XCloudFlow that made it" },
-  corrupt: { what: "the database's files are damaged", hint: "restore the folder from a backup, or move it away to start anew" },
+  corrupt: {
+    what: "the database's files are damaged",
+    hint: "restore the folder from a backup, or move it away to start anew",
+  },
   closed: { what: "the database is closed", hint: "the process is shutting down; run the command again" },
   stopped: { what: "the database has stopped", hint: "run the command again; what was committed is kept" },
 };
@@ -53,7 +65,12 @@ function problemOf(error: unknown, moment: "opening" | "running"): DatabaseProbl
 
 function isMachineDeath(error: unknown): boolean {
   const name = typeof error === "object" && error !== null && "name" in error ? error.name : undefined;
-  return name === "RuntimeError" || name === "ExitStatus" || name === "ErrnoError" || /PGlite (is closed|failed)|Aborted\(/i.test(messageOf(error));
+  return (
+    name === "RuntimeError" ||
+    name === "ExitStatus" ||
+    name === "ErrnoError" ||
+    /PGlite (is closed|failed)|Aborted\(/i.test(messageOf(error))
+  );
 }
 
 function messageOf(error: unknown): string {

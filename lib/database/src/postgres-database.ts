@@ -1,4 +1,4 @@
-import { PostgresDialect, Kysely } from "kysely";
+import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import type { OwnedDatabase } from "./database.ts";
 import { DatabaseUnavailableError } from "./database-errors.ts";

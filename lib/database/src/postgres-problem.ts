@@ -5,18 +5,35 @@ import { sqlState } from "./sql-state.ts";
  * What an error says about the database as such, by SQLSTATE class (PostgreSQL manual, appendix A) or, below the protocol,
  * by the socket's error code. Undefined for an error about a statement.
  */
-export function explainPostgresError(error: unknown, where: string, outcome: "rolledBack" | "unknown"): DatabaseUnavailableError | undefined {
+export function explainPostgresError(
+  error: unknown,
+  where: string,
+  outcome: "rolledBack" | "unknown",
+): DatabaseUnavailableError | undefined {
   if (error instanceof DatabaseUnavailableError) return error;
   const problem = problemOf(error);
   if (problem === undefined) return undefined;
   const { what, hint } = ADVICE[problem];
-  const doubt = outcome === "unknown" && problem === "unreachable" ? "; whether the last change was kept is not known" : "";
-  return new DatabaseUnavailableError(problem, { where, what: `${what}: ${messageOf(error)}${doubt}`, hint, outcome, cause: error });
+  const doubt =
+    outcome === "unknown" && problem === "unreachable" ? "; whether the last change was kept is not known" : "";
+  return new DatabaseUnavailableError(problem, {
+    where,
+    what: `${what}: ${messageOf(error)}${doubt}`,
+    hint,
+    outcome,
+    cause: error,
+  });
 }
 
 const ADVICE: Readonly<Record<DatabaseProblem, { what: string; hint: string }>> = {
-  unreachable: { what: "the database cannot be reached", hint: "check that it runs and that address and network are right, then try again" },
-  permission: { what: "the database refuses access", hint: "check the user, its password and its membership in the xcf_ roles" },
+  unreachable: {
+    what: "the database cannot be reached",
+    hint: "check that it runs and that address and network are right, then try again",
+  },
+  permission: {
+    what: "the database refuses access",
+    hint: "check the user, its password and its membership in the xcf_ roles",
+  },
   full: { what: "the database's disk is full", hint: "free some space, then try again; nothing was lost" },
   wrongVersion: { what: "the database is of another version", hint: "use PostgreSQL 15 or newer" },
   corrupt: { what: "the database's files are damaged", hint: "restore it from a backup" },
@@ -24,7 +41,16 @@ const ADVICE: Readonly<Record<DatabaseProblem, { what: string; hint: string }>> 
   stopped: { what: "the database has stopped", hint: "start it again; committed changes are kept" },
 };
 
-const SOCKET_CODES = new Set(["ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "ETIMEDOUT", "EPIPE", "ENOENT", "EHOSTUNREACH", "EAI_AGAIN"]);
+const SOCKET_CODES = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOTFOUND",
+  "ETIMEDOUT",
+  "EPIPE",
+  "ENOENT",
+  "EHOSTUNREACH",
+  "EAI_AGAIN",
+]);
 
 export function problemOf(error: unknown): DatabaseProblem | undefined {
   const state = sqlState(error);
@@ -37,7 +63,12 @@ export function problemOf(error: unknown): DatabaseProblem | undefined {
   if (error instanceof AggregateError) return error.errors.map(problemOf).find((problem) => problem !== undefined);
   if (!(error instanceof Error)) return undefined;
   if ("code" in error && typeof error.code === "string" && SOCKET_CODES.has(error.code)) return "unreachable";
-  if (/^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(error.message)) return "unreachable";
+  if (
+    /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(
+      error.message,
+    )
+  )
+    return "unreachable";
   return undefined;
 }
 

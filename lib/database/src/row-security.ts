@@ -12,7 +12,10 @@ export interface UnprotectedRelation {
  * without a policy, for policies that let everybody in, and for views, which read as their owner. Only each schema's own
  * list of migrations is exempt. Empty is good.
  */
-export async function findUnprotectedRelations(database: OwnedDatabase, services: readonly string[]): Promise<readonly UnprotectedRelation[]> {
+export async function findUnprotectedRelations(
+  database: OwnedDatabase,
+  services: readonly string[],
+): Promise<readonly UnprotectedRelation[]> {
   return await database.asOwner("database.find-unprotected-relations", async (tx) => {
     const { rows } = await sql<UnprotectedRelation>`
       select relation, reason from (

@@ -30,14 +30,19 @@ export function systemScope(service: string, name: string): Scope {
 
 /** @throws {ScopeInvalidError} when the scope would see more or less than it says. */
 export function checkScope(scope: Scope): void {
-  if (!NAME.test(scope.name)) throw new ScopeInvalidError(scope.name, "a transaction's name looks like service.verb-noun");
+  if (!NAME.test(scope.name))
+    throw new ScopeInvalidError(scope.name, "a transaction's name looks like service.verb-noun");
   const isSystem = scope.role.endsWith("_system");
-  if (!scope.role.startsWith("xcf_") || !SERVICE.test(scope.role)) throw new ScopeInvalidError(scope.name, `${scope.role} is no service's role`);
-  if (isSystem && scope.tenant !== EVERY_TENANT) throw new ScopeInvalidError(scope.name, "a system role serves every tenant");
-  if (!isSystem && !TENANT.test(scope.tenant)) throw new ScopeInvalidError(scope.name, `"${scope.tenant}" is no tenant's name`);
+  if (!scope.role.startsWith("xcf_") || !SERVICE.test(scope.role))
+    throw new ScopeInvalidError(scope.name, `${scope.role} is no service's role`);
+  if (isSystem && scope.tenant !== EVERY_TENANT)
+    throw new ScopeInvalidError(scope.name, "a system role serves every tenant");
+  if (!isSystem && !TENANT.test(scope.tenant))
+    throw new ScopeInvalidError(scope.name, `"${scope.tenant}" is no tenant's name`);
 }
 
 /** @throws {ScopeInvalidError} when `service` cannot be a schema's name as it stands. */
 export function checkService(service: string): void {
-  if (!SERVICE.test(service) || service.endsWith("_system")) throw new ScopeInvalidError(service, "a service's schema is lower-case letters and _");
+  if (!SERVICE.test(service) || service.endsWith("_system"))
+    throw new ScopeInvalidError(service, "a service's schema is lower-case letters and _");
 }

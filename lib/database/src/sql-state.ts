@@ -7,7 +7,10 @@ export function sqlState(error: unknown): string | undefined {
 /** Whether the statement broke a unique constraint (that one, if named). */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   if (sqlState(error) !== "23505") return false;
-  return constraint === undefined || (typeof error === "object" && error !== null && "constraint" in error && error.constraint === constraint);
+  return (
+    constraint === undefined ||
+    (typeof error === "object" && error !== null && "constraint" in error && error.constraint === constraint)
+  );
 }
 
 /** Serialization failure or deadlock: the transaction was undone because another one won, and may simply be run again. */

@@ -28,7 +28,10 @@ export function refuseNesting(name: string): void {
 }
 
 /** Runs `work` as the inside of transaction `name` and returns the topics it signalled. */
-export async function insideTransaction<T>(name: string, work: () => Promise<T>): Promise<{ result: T; topics: ReadonlySet<string> }> {
+export async function insideTransaction<T>(
+  name: string,
+  work: () => Promise<T>,
+): Promise<{ result: T; topics: ReadonlySet<string> }> {
   const context: TransactionContext = { name, topics: new Set(), open: true };
   try {
     return { result: await running.run(context, work), topics: context.topics };

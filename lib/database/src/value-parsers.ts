@@ -16,7 +16,14 @@ export const valueParsers: Readonly<Record<number, (text: string) => unknown>> =
 };
 
 /** Arrays of the types above: array type → element type. */
-export const arrayElements: Readonly<Record<number, number>> = { 1001: 17, 1016: 20, 1182: 1082, 1115: 1114, 1185: 1184, 1231: 1700 };
+export const arrayElements: Readonly<Record<number, number>> = {
+  1001: 17,
+  1016: 20,
+  1182: 1082,
+  1115: 1114,
+  1185: 1184,
+  1231: 1700,
+};
 
 function asText(text: string): string {
   return text;
