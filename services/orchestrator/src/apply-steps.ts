@@ -1,0 +1,119 @@
+import type { AppliedPointer } from "@xcloudflow/model/applied-pointer";
+import type { ChangeSet, ChangeSetUnit } from "@xcloudflow/model/change-set";
+import { checkSavedPlanInputs } from "@xcloudflow/model/envelope";
+import { type Inputs, inputsSchema } from "@xcloudflow/model/input-value";
+import type { TaskKind } from "@xcloudflow/model/task-spec";
+import { loadAppliedOutputs } from "./applied-outputs.ts";
+import type { Change } from "./decision.ts";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
+import { planOf, refuseStep } from "./plan-driver.ts";
+import { recordStep } from "./record-step.ts";
+import { resolveInputs } from "./resolve-inputs.ts";
+import { reviewPlan } from "./review-plan.ts";
+import type { RunRow, StepRow } from "./rows.ts";
+import { isEnded } from "./run-decision.ts";
+import { transact } from "./run-transaction.ts";
+import { queueTask, specifyTask } from "./task-specs.ts";
+import { waitForPeople } from "./wait-for-people.ts";
+
+export type Pointers = ReadonlyMap<string, AppliedPointer>;
+
+/** Looks at every step that is not out with a worker and does the next thing for it. Answers whether anything moved. */
+export async function driveSteps(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  changeSet: ChangeSet,
+): Promise<boolean> {
+  const steps = await context.store.transact(tenant, "read-steps", (tx) => tx.steps(run.id));
+  if (steps.every(isEnded)) {
+    return transact(context, tenant, "finish-steps", run, async (current, write) => {
+      await write([{ put: "run", row: { ...current, phase: "finishing" } }]);
+    });
+  }
+  const units = new Map(changeSet.units.map((unit) => [unit.address, unit]));
+  let moved = false;
+  for (const step of steps) {
+    const unit = units.get(step.unit);
+    if (unit === undefined) continue;
+    if (step.status === "recording" || (step.status === "ready" && step.stage === "record"))
+      moved = (await recordStep(context, tenant, run, changeSet, unit, step)) || moved;
+    else if (step.status === "ready" && run.status !== "canceling")
+      moved = (await driveReady(context, tenant, run, changeSet, unit, step)) || moved;
+    else if (step.status === "waiting") moved = (await waitForPeople(context, tenant, run, step)) || moved;
+  }
+  return moved;
+}
+
+async function driveReady(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  changeSet: ChangeSet,
+  unit: ChangeSetUnit,
+  step: StepRow,
+): Promise<boolean> {
+  if (step.stage === "review") return reviewPlan(context, tenant, run, changeSet, unit, step);
+  try {
+    const applied = await loadAppliedOutputs(context.state, tenant, [unit.inputs]);
+    const { inputs } =
+      step.destroy && step.inputs !== null
+        ? { inputs: inputsOf(step) }
+        : resolveInputs(unit.address, unit.inputs, applied);
+    if (step.stage !== "apply") return await dispatch(context, tenant, run, unit, step, taskKind(step), inputs);
+    // A saved plan has its inputs frozen in it: with others it is planned again and must stay inside what was approved.
+    const same = step.destroy || checkSavedPlanInputs(inputsOf(step), inputs).within;
+    return await dispatch(context, tenant, run, unit, step, same ? "apply" : "plan", inputs);
+  } catch (error) {
+    await refuseStep(context, tenant, run, step.unit, error);
+    return true;
+  }
+}
+
+function taskKind(step: StepRow): TaskKind {
+  if (step.stage === "verify" || step.stage === "inspect") return step.stage;
+  return "plan";
+}
+
+export function inputsOf(step: StepRow): Inputs {
+  return inputsSchema.parse(JSON.parse(step.inputs ?? "{}"));
+}
+
+async function dispatch(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  unit: ChangeSetUnit,
+  step: StepRow,
+  kind: TaskKind,
+  inputs: Inputs,
+): Promise<boolean> {
+  const plan = kind === "apply" ? planOf(step) : undefined;
+  const wish = { kind, inputs, provisional: false, destroy: step.destroy, ...(plan === undefined ? {} : { plan }) };
+  const spec = specifyTask(tenant, run.environment, unit, wish, context.timing.taskTimeoutSeconds);
+  return transact(context, tenant, "dispatch-step", run, async (current, write, tx) => {
+    const fresh = await tx.step(run.id, step.unit);
+    if (fresh?.status !== "ready" || fresh.stage !== step.stage || current.status === "canceling") return [];
+    const unknown =
+      kind === "inspect"
+        ? (await tx.attempts(step.unit, 20))
+            .filter((attempt) => attempt.run === run.id && attempt.outcome === "unknown")
+            .map((attempt) => attempt.attempt)
+        : [];
+    const now = context.clock.now().toISOString();
+    const task = queueTask(context.ids.next("task"), current, spec, unknown, now);
+    const stage = step.stage === "apply" && kind === "plan" ? "replan" : step.stage;
+    const changes: Change[] = [
+      {
+        put: "step",
+        row: { ...fresh, status: "running", stage, startedAt: fresh.startedAt ?? now, inputs: JSON.stringify(inputs) },
+      },
+      { put: "task", row: task },
+    ];
+    await write(changes);
+    return [
+      { kind: "offer", engine: task.engine, pool: task.pool },
+      { kind: "notify", run: run.id },
+    ];
+  });
+}

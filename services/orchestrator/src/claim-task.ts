@@ -1,0 +1,112 @@
+import { create } from "@bufbuild/protobuf";
+import { signAttemptToken } from "@xcloudflow/chassis/attempt-token";
+import { as, serviceCaller } from "@xcloudflow/chassis/caller";
+import { parseJson } from "@xcloudflow/model/parse-json";
+import { type TaskSpec, taskSpecSchema } from "@xcloudflow/model/task-spec";
+import { type Assignment, AssignmentSchema } from "@xcloudflow/proto/runner/v1/runner_pb";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
+import { offerTopic, performCommands } from "./perform-commands.ts";
+import type { TaskRow } from "./rows.ts";
+import { claimTask, raisesFence } from "./task-decision.ts";
+import { referencesOf } from "./task-specs.ts";
+
+export interface ClaimQuery {
+  readonly worker: string;
+  readonly engines: readonly { readonly name: string; readonly version: string }[];
+  readonly pool: string;
+  readonly waitMilliseconds: number;
+}
+
+/** Waits for a task one of the worker's engines may take, leases it, and fences earlier attempts off before handing it out. */
+export async function waitForTask(
+  context: OrchestratorContext,
+  tenant: string,
+  query: ClaimQuery,
+  signal: AbortSignal,
+): Promise<Assignment | undefined> {
+  const deadline = context.clock.now().getTime() + query.waitMilliseconds;
+  await noteWorker(context, tenant, query);
+  for (;;) {
+    const topics = query.engines.map((engine) =>
+      context.signals.wait(
+        offerTopic(engine.name),
+        Math.max(0, Math.min(1_000, deadline - context.clock.now().getTime())),
+        signal,
+      ),
+    );
+    const claimed = await claim(context, tenant, query);
+    if (claimed !== undefined) return assign(context, tenant, claimed);
+    if (context.clock.now().getTime() >= deadline || signal.aborted) return undefined;
+    await Promise.race(topics);
+  }
+}
+
+async function noteWorker(context: OrchestratorContext, tenant: string, query: ClaimQuery): Promise<void> {
+  const engines = JSON.stringify(Object.fromEntries(query.engines.map((engine) => [engine.name, engine.version])));
+  await context.store.transact(tenant, "note-worker", (tx) =>
+    tx.write([{ put: "worker", row: { id: query.worker, engines, seenAt: context.clock.now().toISOString() } }]),
+  );
+}
+
+async function claim(context: OrchestratorContext, tenant: string, query: ClaimQuery): Promise<TaskRow | undefined> {
+  const engines = query.engines.map((engine) => engine.name);
+  const claimed = await context.store.transact(tenant, "claim-task", async (tx) => {
+    const now = context.clock.now();
+    const task = await tx.claimableTask({ engines, pool: query.pool, now: now.toISOString() });
+    if (task === undefined) return undefined;
+    const fence = (await tx.fence(task.unit))?.value ?? 0;
+    const leaseExpiresAt = new Date(now.getTime() + context.timing.lease).toISOString();
+    const decision = claimTask(task, fence, query.worker, now.toISOString(), leaseExpiresAt);
+    await tx.write(decision.changes);
+    return {
+      task: { ...task, attempt: decision.attempt, leaseExpiresAt, worker: query.worker },
+      commands: decision.commands,
+    };
+  });
+  if (claimed === undefined) return undefined;
+  performCommands(context, tenant, claimed.commands);
+  return claimed.task;
+}
+
+async function assign(context: OrchestratorContext, tenant: string, task: TaskRow): Promise<Assignment> {
+  const spec = taskSpecSchema.parse(parseJson(task.spec, `task ${task.id}`));
+  if (raisesFence(task.kind)) {
+    const service = as(serviceCaller(tenant, "orchestrator"));
+    const fence = { unit: task.unit, fence: BigInt(task.attempt) };
+    await Promise.all([context.state.raiseFence(fence, service), context.secrets.raiseFence(fence, service)]);
+  }
+  return create(AssignmentSchema, {
+    task: task.id,
+    run: task.run,
+    unit: task.unit,
+    attempt: BigInt(task.attempt),
+    specDocument: new TextEncoder().encode(task.spec),
+    attemptToken: await signToken(context, tenant, task, spec),
+    leaseExpiresAt: task.leaseExpiresAt ?? "",
+    unknownAttempts: task.unknownAttempts.split(",").filter(Boolean).map(BigInt),
+  });
+}
+
+async function signToken(context: OrchestratorContext, tenant: string, task: TaskRow, spec: TaskSpec): Promise<string> {
+  const { secrets, outputs } = referencesOf(spec);
+  const issuedAt = context.clock.now();
+  const expiresAt = new Date(issuedAt.getTime() + spec.timeoutSeconds * 1_000 + context.timing.lease);
+  return signAttemptToken(
+    context.attemptKey,
+    {
+      tenant,
+      environment: spec.environment,
+      unit: task.unit,
+      run: task.run,
+      task: task.id,
+      attempt: task.attempt,
+      fence: task.attempt,
+      purpose: raisesFence(task.kind) ? "apply" : "plan",
+      digest: spec.plan?.digest ?? "",
+      secrets,
+      outputs,
+    },
+    issuedAt,
+    expiresAt,
+  );
+}

@@ -1,0 +1,52 @@
+import type { KeyObject } from "node:crypto";
+import type { Clock } from "@xcloudflow/chassis/clock";
+import type { Ids } from "@xcloudflow/chassis/ids";
+import type { Random } from "@xcloudflow/chassis/random";
+import type { PlannerClient, PolicyClient, SecretsClient, StateClient } from "./collaborators.ts";
+import type { OrchestratorStore } from "./orchestrator-store.ts";
+
+/** Periods of the orchestrator, in milliseconds unless the name says otherwise. */
+export interface OrchestratorTiming {
+  /** How long a worker may be silent before its attempt is given up. */
+  readonly lease: number;
+  /** Added to a lease's end before a successor may start: a worker's host kills its engine before the lease ends. */
+  readonly grace: number;
+  readonly sweep: number;
+  /** An approval binds to a plan no longer than this. */
+  readonly changeSetLifetime: number;
+  readonly taskTimeoutSeconds: number;
+}
+
+export const DEFAULT_TIMING: OrchestratorTiming = {
+  lease: 30_000,
+  grace: 5_000,
+  sweep: 5_000,
+  changeSetLifetime: 7 * 24 * 3_600_000,
+  taskTimeoutSeconds: 3_600,
+};
+
+/** Everything a decision does not know by itself. Passed in whole, so that the simulator can replace any of it. */
+export interface OrchestratorContext {
+  readonly store: OrchestratorStore;
+  readonly planner: PlannerClient;
+  readonly policy: PolicyClient;
+  readonly state: StateClient;
+  readonly secrets: SecretsClient;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly random: Random;
+  /** Ed25519 private key that signs attempt tokens. */
+  readonly attemptKey: KeyObject;
+  readonly timing: OrchestratorTiming;
+  /** Tells waiting workers and watchers in this process; other processes are told by the bus. */
+  readonly signals: Signals;
+}
+
+/** Wakes whoever waits for something that has just been committed. A lost wake-up costs a poll interval, no more. */
+export interface Signals {
+  /** Something about a run has changed: its driver should look. */
+  drive(tenant: string, run: string): void;
+  raise(topic: string): void;
+  /** Resolves at the next raise of the topic, after `milliseconds`, or when the signal is aborted. */
+  wait(topic: string, milliseconds: number, signal?: AbortSignal): Promise<void>;
+}

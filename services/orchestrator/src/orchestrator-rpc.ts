@@ -1,0 +1,204 @@
+import { create } from "@bufbuild/protobuf";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { as, callerOf } from "@xcloudflow/chassis/caller";
+import { decodeDocument } from "@xcloudflow/model/parse-json";
+import { taskResultSchema } from "@xcloudflow/model/task-result";
+import {
+  ListChangeSetsResponse_SummarySchema,
+  type OrchestratorService,
+} from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
+import { cancelRunById } from "./cancel-run.ts";
+import { viewChangeSet } from "./change-set-view.ts";
+import { waitForTask } from "./claim-task.ts";
+import { findChangeSetRow } from "./find-change-set.ts";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
+import { acceptHeartbeat, acceptReport } from "./report-task.ts";
+import { retryRun } from "./retry-run.ts";
+import type { RunRow } from "./rows.ts";
+import { viewRun } from "./run-view.ts";
+import { startRun } from "./start-run.ts";
+import { unlock } from "./unlock.ts";
+import { voteOn } from "./vote.ts";
+import { RunNotFoundError, watchRun } from "./watch-run.ts";
+import { explainUnit } from "./why.ts";
+
+const PAGE = 100;
+
+/** Thin: reads the request, asks, shapes the answer. */
+export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl<typeof OrchestratorService> {
+  const whole = async (tenant: string, run: RunRow) =>
+    viewRun(run, await context.store.transact(tenant, "read-steps", (tx) => tx.steps(run.id)));
+  return {
+    async startRun(request, handler) {
+      const caller = callerOf(handler);
+      return { run: viewRun(await startRun(context, caller.tenant, caller, request)) };
+    },
+    async getRun({ id }, handler) {
+      const { tenant } = callerOf(handler);
+      const run = await context.store.transact(tenant, "read-run", (tx) => tx.run(id));
+      if (run === undefined) throw new RunNotFoundError(id);
+      return { run: await whole(tenant, run) };
+    },
+    async listRuns({ environment, active, page }, handler) {
+      const { tenant } = callerOf(handler);
+      const limit = pageSize(page?.size);
+      const query = {
+        limit: limit + 1,
+        active,
+        ...given("environment", environment),
+        ...given("before", page?.token ?? ""),
+      };
+      const rows = await context.store.transact(tenant, "list-runs", (tx) => tx.runs(query));
+      return {
+        runs: rows.slice(0, limit).map((run) => viewRun(run)),
+        nextToken: rows.length > limit ? (rows[limit - 1]?.id ?? "") : "",
+      };
+    },
+    watchRun({ id, afterSequence, logs }, handler) {
+      return watchRun(context, callerOf(handler).tenant, id, Number(afterSequence), logs, handler.signal);
+    },
+    async cancelRun({ id, reason }, handler) {
+      const caller = callerOf(handler);
+      return { run: viewRun(await cancelRunById(context, caller.tenant, caller, id, reason)) };
+    },
+    async retryRun({ id }, handler) {
+      const caller = callerOf(handler);
+      return { run: viewRun(await retryRun(context, caller.tenant, caller, id)) };
+    },
+    async getChangeSet({ id }, handler) {
+      const caller = callerOf(handler);
+      return { changeSet: await viewChangeSet(context, caller.tenant, await findChangeSetRow(context, caller, id)) };
+    },
+    async listChangeSets({ environment, phase, page }, handler) {
+      const { tenant } = callerOf(handler);
+      const limit = pageSize(page?.size);
+      const query = {
+        limit: limit + 1,
+        ...given("environment", environment),
+        ...given("phase", phase),
+        ...given("before", page?.token ?? ""),
+      };
+      const rows = await context.store.transact(tenant, "list-change-sets", (tx) => tx.changeSets(query));
+      return {
+        changeSets: rows
+          .slice(0, limit)
+          .map(({ id, environment: name, phase: at, commit, author, createdAt, digest }) =>
+            create(ListChangeSetsResponse_SummarySchema, {
+              id,
+              environment: name,
+              phase: at,
+              commit,
+              author,
+              createdAt,
+              digest,
+            }),
+          ),
+        nextToken: rows.length > limit ? (rows[limit - 1]?.id ?? "") : "",
+      };
+    },
+    async approve(request, handler) {
+      return { changeSet: await vote(context, handler, "approve", request) };
+    },
+    async reject(request, handler) {
+      return { changeSet: await vote(context, handler, "reject", request) };
+    },
+    async preview(request, handler) {
+      const caller = callerOf(handler);
+      const governance = await context.store.transact(caller.tenant, "read-governance", (tx) =>
+        tx.governance(request.repository),
+      );
+      const { compilationDocument } = await context.planner.compile(
+        { ...previewOf(request), governanceCommit: governance?.commit ?? "" },
+        as({ ...caller, roles: ["service"] }),
+      );
+      return { compilationDocument };
+    },
+    async why({ unit }, handler) {
+      const { tenant } = callerOf(handler);
+      return context.store.transact(tenant, "explain-unit", async (tx) => {
+        const steps = [];
+        for (const step of await tx.stepsOfUnit(unit, 20)) {
+          const run = await tx.run(step.run);
+          if (run !== undefined) steps.push({ step, run });
+        }
+        const environment = unit.slice(0, unit.indexOf("/"));
+        const locks = (await tx.locks()).filter(
+          (lock) => lock.name === unit || (lock.kind === "tier" && lock.name.split("@")[0] === environment),
+        );
+        return { reasons: explainUnit(steps, await tx.attempts(unit, 20), locks) };
+      });
+    },
+    async listLocks({ environment }, handler) {
+      const { tenant } = callerOf(handler);
+      const locks = await context.store.transact(tenant, "list-locks", (tx) => tx.locks());
+      return { locks: locks.filter((lock) => environment === "" || lock.name.split(/[/@]/)[0] === environment) };
+    },
+    async unlock({ kind, name, reason }, handler) {
+      const caller = callerOf(handler);
+      return { released: await unlock(context, caller.tenant, caller, kind, name, reason) };
+    },
+    async claimTask({ worker, engines, pool, waitSeconds }, handler) {
+      const { tenant } = callerOf(handler);
+      const assignment = await waitForTask(
+        context,
+        tenant,
+        { worker, engines, pool, waitMilliseconds: waitSeconds * 1_000 },
+        handler.signal,
+      );
+      return assignment === undefined ? {} : { assignment };
+    },
+    async heartbeat({ worker, attempts }, handler) {
+      const { tenant } = callerOf(handler);
+      const verdicts = [];
+      for (const { task, attempt, lines, progress } of attempts) {
+        verdicts.push({
+          task,
+          ...(await acceptHeartbeat(context, tenant, worker, { task, attempt: Number(attempt), lines, progress })),
+        });
+      }
+      return { verdicts };
+    },
+    async reportTask({ worker, task, attempt, resultDocument, lines }, handler) {
+      const { tenant } = callerOf(handler);
+      const result = decodeDocument(taskResultSchema, resultDocument, `the result of ${task}`);
+      await acceptReport(context, tenant, { worker, task, attempt: Number(attempt), result, lines });
+      return {};
+    },
+  };
+}
+
+async function vote(
+  context: OrchestratorContext,
+  handler: HandlerContext,
+  decision: "approve" | "reject",
+  request: { readonly changeSet: string; readonly digest: string; readonly comment: string },
+) {
+  const caller = callerOf(handler);
+  return viewChangeSet(context, caller.tenant, await voteOn(context, caller.tenant, caller, decision, request));
+}
+
+function previewOf({
+  repository,
+  environment,
+  head,
+  base,
+  dirty,
+}: {
+  repository: string;
+  environment: string;
+  head: string;
+  base: string;
+  dirty: boolean;
+}) {
+  return { repository, environment, head, base, dirty };
+}
+
+function pageSize(size: number | undefined): number {
+  return size === undefined || size === 0 ? PAGE : Math.min(size, 1_000);
+}
+
+function given<K extends string>(key: K, value: string): Partial<Record<K, string>> {
+  const query: Partial<Record<K, string>> = {};
+  if (value !== "") query[key] = value;
+  return query;
+}

@@ -1,0 +1,282 @@
+import { as } from "@xcloudflow/chassis/caller";
+import { type Compilation, type CompiledUnit, compilationSchema } from "@xcloudflow/model/compilation";
+import { executionGraph } from "@xcloudflow/model/execution-order";
+import { decodeDocument, parseJson } from "@xcloudflow/model/parse-json";
+import { type UnitPlan, unitPlanSchema } from "@xcloudflow/model/unit-plan";
+import { loadAppliedOutputs } from "./applied-outputs.ts";
+import { assembleChangeSet, assembleNothing } from "./assemble-change-set.ts";
+import type { Change } from "./decision.ts";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
+import { draftEvent } from "./orchestrator-events.ts";
+import { type KnownOutputs, type ResolvedInputs, resolveInputs } from "./resolve-inputs.ts";
+import type { RunRow, StepRow } from "./rows.ts";
+import { endRun, outcomeOf } from "./run-decision.ts";
+import { describeFailure } from "./run-failure.ts";
+import { actorSchema, runFailureSchema, runRequestSchema } from "./run-request.ts";
+import { transact } from "./run-transaction.ts";
+import { endStep } from "./step-decision.ts";
+import { queueTask, specifyTask } from "./task-specs.ts";
+
+/** Does what a plan or drift run's phase asks for. Answers whether it moved, so that the next phase is looked at. */
+export async function drivePlan(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
+  switch (run.phase) {
+    case "compiling":
+      return compile(context, tenant, run);
+    case "planning":
+      return dispatchPlans(context, tenant, run);
+    case "assembling":
+      return assemble(context, tenant, run);
+    default:
+      return false;
+  }
+}
+
+export function compilationOf(run: RunRow): Compilation {
+  return compilationSchema.parse(parseJson(run.compilation ?? "null", `run ${run.id}`));
+}
+
+async function compile(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
+  const request = runRequestSchema.parse(JSON.parse(run.request));
+  const actor = actorSchema.parse(JSON.parse(run.actor));
+  const governance = await context.store.transact(tenant, "read-governance", (tx) => tx.governance(run.repository));
+  const answer = await context.planner.compile(
+    {
+      repository: run.repository,
+      head: request.head,
+      base: request.base,
+      environment: request.environment,
+      dirty: request.dirty,
+      only: request.only,
+      replace: request.replace,
+      destroy: request.destroy,
+      governanceCommit: governance?.commit ?? "",
+      appliedOnly: run.kind === "drift",
+    },
+    as(actor),
+  );
+  const compilation = decodeDocument(compilationSchema, answer.compilationDocument, "the planner's compilation");
+  const selected = compilation.units.filter((unit) => unit.selected);
+  // Destroyed units are planned from what they were applied with: their plans wait for nobody, and nobody for them.
+  const graph = executionGraph(
+    selected.filter((unit) => unit.action === "apply"),
+    compilation.edges,
+  );
+  const waitsFor = (address: string): readonly string[] => graph.dependenciesOf.get(address) ?? [];
+  return transact(context, tenant, "record-compilation", run, async (current, write) => {
+    const started = {
+      ...current,
+      phase: "planning",
+      environment: compilation.environment,
+      compilation: new TextDecoder().decode(answer.compilationDocument),
+      unfinished: selected.length,
+      concurrency: compilation.governance.concurrency,
+    } as const;
+    await write([
+      { put: "run", row: started },
+      ...selected.map(
+        (unit): Change => ({ put: "step", row: newStep(run.id, unit, "plan", waitsFor(unit.address).length) }),
+      ),
+      ...graph.nodes.flatMap((to) =>
+        waitsFor(to).map((from): Change => ({ put: "stepEdge", row: { run: run.id, from, to } })),
+      ),
+      draftEvent("run", "compiled", run.id, actor.subject, {
+        commit: compilation.commit,
+        environment: compilation.environment,
+        units: compilation.units.length,
+        selected: selected.length,
+      }),
+    ]);
+  });
+}
+
+export function newStep(
+  run: string,
+  unit: Pick<CompiledUnit, "address" | "engine" | "route"> & { readonly action: string },
+  stage: StepRow["stage"],
+  waitingOn: number,
+): StepRow {
+  return {
+    run,
+    unit: unit.address,
+    status: waitingOn === 0 ? "ready" : "pending",
+    stage,
+    engine: unit.engine,
+    lifecycle: unit.route.lifecycle.value,
+    destroy: unit.action === "destroy",
+    waitingOn,
+    attempts: 0,
+    reason: null,
+    outcomeWasUnknown: false,
+    plan: null,
+    result: null,
+    inputs: null,
+    successor: null,
+    startedAt: null,
+    endedAt: null,
+  };
+}
+
+async function dispatchPlans(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
+  const steps = await context.store.transact(tenant, "read-steps", (tx) => tx.steps(run.id));
+  if (steps.every((step) => step.endedAt !== null)) return finishPlanning(context, tenant, run, steps);
+  const ready = steps.filter((step) => step.status === "ready" && step.stage === "plan");
+  if (ready.length === 0) return false;
+
+  const compilation = compilationOf(run);
+  const units = new Map(compilation.units.map((unit) => [unit.address, unit]));
+  const planned = new Map(steps.flatMap((step) => (step.plan === null ? [] : [[step.unit, planOf(step)] as const])));
+  const wanted = ready.flatMap((step) => units.get(step.unit) ?? []);
+  const applied = await loadAppliedOutputs(
+    context.state,
+    tenant,
+    wanted.map((unit) => unit.inputs),
+  );
+  const outputsOf = (producer: string): KnownOutputs => plannedOutputs(planned.get(producer), applied(producer));
+
+  const now = context.clock.now().toISOString();
+  const resolved = wanted.map((unit) => ({ unit, inputs: tryResolve(unit, outputsOf) }));
+  const dispatched = await transact(context, tenant, "dispatch-plans", run, async (current, write, tx) => {
+    const states = new Map((await tx.steps(run.id)).map((step) => [step.unit, step]));
+    const tasks = resolved.flatMap(({ unit, inputs }) => {
+      const step = states.get(unit.address);
+      if (step?.status !== "ready" || "error" in inputs) return [];
+      const spec = specifyTask(
+        tenant,
+        current.environment,
+        unit,
+        { kind: "plan", ...inputs, destroy: step.destroy },
+        context.timing.taskTimeoutSeconds,
+      );
+      return [
+        {
+          task: queueTask(context.ids.next("task"), current, spec, [], now),
+          step: { ...step, status: "running", startedAt: now, inputs: JSON.stringify(inputs.inputs) } as const,
+        },
+      ];
+    });
+    await write(
+      tasks.flatMap(({ task, step }): Change[] => [
+        { put: "step", row: step },
+        { put: "task", row: task },
+      ]),
+    );
+    return tasks.map(({ task }) => ({ kind: "offer", engine: task.engine, pool: task.pool }) as const);
+  });
+  for (const { unit, inputs } of resolved) {
+    if ("error" in inputs) await refuseStep(context, tenant, run, unit.address, inputs.error);
+  }
+  return dispatched;
+}
+
+function tryResolve(
+  unit: CompiledUnit,
+  outputsOf: (producer: string) => KnownOutputs,
+): ResolvedInputs | { readonly error: unknown } {
+  try {
+    return resolveInputs(unit.address, unit.inputs, outputsOf);
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** A step that cannot even be asked of an engine fails with the reason; others go on. */
+export async function refuseStep(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  unit: string,
+  error: unknown,
+): Promise<void> {
+  await transact(context, tenant, "refuse-step", run, async (current, write, tx) => {
+    const step = await tx.step(run.id, unit);
+    if (step === undefined || step.endedAt !== null) return [];
+    const decision = endStep(
+      current,
+      step,
+      "failed",
+      JSON.stringify(describeFailure(error)),
+      await tx.steps(run.id),
+      await tx.edges(run.id),
+      context.clock.now().toISOString(),
+    );
+    await write(decision.changes);
+    return decision.commands;
+  });
+}
+
+/** A producer in this change gives what its plan says; one that is not, or does not change, what it was applied with. */
+function plannedOutputs(plan: UnitPlan | undefined, applied: KnownOutputs): KnownOutputs {
+  if (plan === undefined) return applied;
+  if (plan.status === "deferred") return { kind: "allUnknown" };
+  if (plan.status === "unchanged" && Object.keys(plan.outputs).length === 0) return applied;
+  return { kind: "known", outputs: plan.outputs };
+}
+
+export function planOf(step: StepRow): UnitPlan {
+  return unitPlanSchema.parse(parseJson(step.plan ?? "null", `plan of ${step.unit}`));
+}
+
+async function finishPlanning(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  steps: readonly StepRow[],
+): Promise<boolean> {
+  const outcome = outcomeOf(run, steps);
+  return transact(context, tenant, "finish-planning", run, async (current, write) => {
+    if (outcome === "succeeded") {
+      await write([{ put: "run", row: { ...current, phase: "assembling" } }]);
+      return [];
+    }
+    const failed = steps.find((step) => step.status === "failed");
+    const failure = failed === undefined ? {} : { failure: failureOfStep(failed) };
+    const decision = endRun(current, outcome, [], context.clock.now().toISOString(), failure);
+    await write(decision.changes);
+    return decision.commands;
+  });
+}
+
+/** The first failed unit's failure as the run's own. */
+export function failureOfStep(step: StepRow): string {
+  const parsed = runFailureSchema.partial({ category: true }).safeParse(safeJson(step.reason));
+  const failure = parsed.success ? parsed.data : { code: "UNIT_FAILED", message: step.reason ?? "failed" };
+  return JSON.stringify({
+    ...failure,
+    category: failure.category ?? "internal",
+    where: failure.where === undefined ? step.unit : `${step.unit} (${failure.where})`,
+  });
+}
+
+function safeJson(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+async function assemble(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
+  const steps = await context.store.transact(tenant, "read-steps", (tx) => tx.steps(run.id));
+  const compilation = compilationOf(run);
+  const plans = steps.map(planOf);
+  if (run.kind === "drift") await recordDrift(context, tenant, run, plans);
+  const changes = plans.some((plan) => plan.status !== "unchanged");
+  if (plans.length === 0 || (run.kind === "drift" && !changes)) return assembleNothing(context, tenant, run);
+  return assembleChangeSet(context, tenant, run, compilation, plans);
+}
+
+async function recordDrift(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  plans: readonly UnitPlan[],
+): Promise<void> {
+  const actor = actorSchema.parse(JSON.parse(run.actor));
+  for (const plan of plans) {
+    const changesDocument = new TextEncoder().encode(JSON.stringify(plan.drift));
+    await context.state.putDrift(
+      { unit: plan.address, run: run.id, changesDocument },
+      as({ ...actor, tenant, roles: ["service"] }),
+    );
+  }
+}

@@ -1,0 +1,87 @@
+import { as, serviceCaller } from "@xcloudflow/chassis/caller";
+import type { AppliedPointer } from "@xcloudflow/model/applied-pointer";
+import type { ChangeSet, ChangeSetUnit } from "@xcloudflow/model/change-set";
+import { encodeDocument } from "@xcloudflow/model/parse-json";
+import { taskResultSchema } from "@xcloudflow/model/task-result";
+import { loadPointers } from "./applied-outputs.ts";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
+import { planOf } from "./plan-driver.ts";
+import type { RunRow, StepRow } from "./rows.ts";
+import { transact } from "./run-transaction.ts";
+import { succeedStep } from "./step-decision.ts";
+
+/** Moves the unit's applied pointer to what has just been applied, then ends the step. Both may be repeated. */
+export async function recordStep(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  changeSet: ChangeSet,
+  unit: ChangeSetUnit,
+  step: StepRow,
+): Promise<boolean> {
+  const service = as(serviceCaller(tenant, "orchestrator"));
+  const fence = BigInt(
+    (await context.store.transact(tenant, "read-fence", (tx) => tx.fence(unit.address)))?.value ?? 0,
+  );
+  if (unit.destroy) {
+    await context.state.deleteApplied({ unit: unit.address, fence }, service);
+  } else {
+    const before = (await loadPointers(context.state, tenant, [unit.address])).get(unit.address);
+    const pointer = pointerOf(context, tenant, run, changeSet, unit, step, before);
+    await context.state.putApplied({ unit: unit.address, fence, pointerDocument: encodeDocument(pointer) }, service);
+  }
+  return transact(context, tenant, "record-step", run, async (current, write, tx) => {
+    const fresh = await tx.step(run.id, step.unit);
+    if (fresh === undefined || fresh.endedAt !== null) return [];
+    const decision = succeedStep(
+      { run: current, step: fresh, after: await tx.stepsAfter(run.id, step.unit) },
+      context.clock.now().toISOString(),
+    );
+    await write(decision.changes);
+    return decision.commands;
+  });
+}
+
+function pointerOf(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  changeSet: ChangeSet,
+  unit: ChangeSetUnit,
+  step: StepRow,
+  before: AppliedPointer | undefined,
+): AppliedPointer {
+  const plan = planOf(step);
+  const applied = step.result === null ? undefined : taskResultSchema.parse(JSON.parse(step.result));
+  const outcome = applied?.kind === "applied" ? applied : undefined;
+  const plannedOutputs = Object.keys(plan.outputs).length > 0 ? plan.outputs : (before?.outputs ?? {});
+  return {
+    address: unit.address,
+    tenant,
+    environment: changeSet.environment,
+    commit: changeSet.commit,
+    changeSet: changeSet.id,
+    run: run.id,
+    unit: {
+      address: unit.address,
+      action: "apply",
+      engine: unit.engine,
+      route: unit.route,
+      module: unit.module,
+      inputs: unit.inputs,
+      engineConfig: unit.engineConfig,
+      credentials: unit.credentials,
+      ignoreDrift: unit.ignoreDrift,
+      contentHash: unit.contentHash,
+      selected: false,
+      reason: "unchanged",
+      replace: [],
+    },
+    dependsOn: changeSet.edges.filter((edge) => edge.to === unit.address).map((edge) => edge.from),
+    outputs: outcome?.outputs ?? plannedOutputs,
+    serial: outcome?.serial ?? plan.prior.serial,
+    lineage: outcome?.lineage ?? plan.prior.lineage,
+    engineVersion: plan.engineVersion,
+    appliedAt: context.clock.now().toISOString(),
+  };
+}

@@ -1,0 +1,165 @@
+import { CodedError } from "@xcloudflow/model/coded-error";
+import type { TaskResult } from "@xcloudflow/model/task-result";
+import type { LogLine, Progress } from "@xcloudflow/proto/runner/v1/runner_pb";
+import type { Change, Command } from "./decision.ts";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
+import type { OrchestratorTransaction } from "./orchestrator-store.ts";
+import { performCommands } from "./perform-commands.ts";
+import { expireLease, type HeartbeatVerdict, type ReportView, renewLease, reportTask } from "./task-decision.ts";
+
+/** Thrown when a worker reports an attempt that is not its own any more. Its result is evidence and decides nothing. */
+export class LeaseLostError extends CodedError {
+  constructor(task: string, attempt: number) {
+    super("LEASE_LOST", "stale", {
+      where: `${task} attempt ${attempt}`,
+      what: "the lease was lost before the attempt ended",
+      hint: "the attempt's outcome is inspected by its successor",
+    });
+  }
+}
+
+export interface AttemptReport {
+  readonly worker: string;
+  readonly task: string;
+  readonly attempt: number;
+  readonly result: TaskResult;
+  readonly lines: readonly LogLine[];
+}
+
+/**
+ * Ends an attempt.
+ *
+ * @throws {LeaseLostError} when somebody else decides about the task now.
+ */
+export async function acceptReport(context: OrchestratorContext, tenant: string, report: AttemptReport): Promise<void> {
+  const commands = await context.store.transact(tenant, "report-task", async (tx) => {
+    const view = await loadView(tx, report.task, report.attempt, mayFail(report.result));
+    if (view === undefined) throw new LeaseLostError(report.task, report.attempt);
+    if (view.attempt.endedAt !== null && view.attempt.outcome !== "unknown" && view.attempt.worker === report.worker)
+      return [];
+    const { task } = view;
+    if (task.status !== "leased" || task.attempt !== report.attempt || task.worker !== report.worker)
+      throw new LeaseLostError(report.task, report.attempt);
+    const logged = logLines(view, report.lines, [], context.clock.now().toISOString());
+    const decision = reportTask(
+      { ...view, run: logged.run },
+      report.result,
+      context.clock.now().toISOString(),
+      context.random.float(),
+    );
+    await tx.write([...logged.changes, ...decision.changes]);
+    return decision.commands;
+  });
+  performCommands(context, tenant, commands);
+}
+
+/** The run is locked before its task. All steps and edges are read only where a failure could skip some of them. */
+async function loadView(
+  tx: OrchestratorTransaction,
+  taskId: string,
+  attempt: number | "current",
+  whole: boolean,
+): Promise<ReportView | undefined> {
+  const peeked = await tx.peekTask(taskId);
+  const run = peeked === undefined ? undefined : await tx.lockRun(peeked.run);
+  const task = await tx.task(taskId);
+  if (run === undefined || task === undefined) return undefined;
+  const number = attempt === "current" ? task.attempt : attempt;
+  const step = await tx.step(task.run, task.unit);
+  const row = (await tx.attempts(task.unit, 50)).find((other) => other.task === task.id && other.attempt === number);
+  if (step === undefined || row === undefined) return undefined;
+  const rest = whole ? { all: await tx.steps(task.run), edges: await tx.edges(task.run) } : { all: [], edges: [] };
+  return { run, step, task, attempt: row, after: await tx.stepsAfter(task.run, task.unit), ...rest };
+}
+
+function mayFail(result: TaskResult): boolean {
+  return (
+    result.kind === "failed" ||
+    result.kind === "canceled" ||
+    (result.kind === "planned" && result.plan.status === "failed")
+  );
+}
+
+export interface BeatingAttempt {
+  readonly task: string;
+  readonly attempt: number;
+  readonly lines: readonly LogLine[];
+  readonly progress: readonly Progress[];
+}
+
+/** Renews one lease and keeps what the engine has said meanwhile. */
+export async function acceptHeartbeat(
+  context: OrchestratorContext,
+  tenant: string,
+  worker: string,
+  beat: BeatingAttempt,
+): Promise<{ verdict: HeartbeatVerdict; leaseExpiresAt: string }> {
+  const now = context.clock.now();
+  const leaseExpiresAt = new Date(now.getTime() + context.timing.lease).toISOString();
+  const result = await context.store.transact(tenant, "heartbeat", async (tx) => {
+    const speaks = beat.lines.length > 0 || beat.progress.length > 0;
+    const peeked = await tx.peekTask(beat.task);
+    const run = peeked === undefined || !speaks ? undefined : await tx.lockRun(peeked.run);
+    const task = await tx.task(beat.task);
+    const decision = renewLease(task, worker, beat.attempt, now.toISOString(), leaseExpiresAt);
+    const logged =
+      run === undefined || task === undefined || decision.verdict === "lost"
+        ? { changes: [] }
+        : logLines({ run, task }, beat.lines, beat.progress, now.toISOString());
+    await tx.write([...decision.changes, ...logged.changes]);
+    return { verdict: decision.verdict, run: logged.changes.length > 0 ? run?.id : undefined };
+  });
+  if (result.run !== undefined) performCommands(context, tenant, [{ kind: "notify", run: result.run }]);
+  return { verdict: result.verdict, leaseExpiresAt };
+}
+
+/** Log lines and progress become updates of the run, in the order in which they arrive. */
+function logLines<T extends Pick<ReportView, "run" | "task">>(
+  { run, task }: T,
+  lines: readonly LogLine[],
+  progress: readonly Progress[],
+  now: string,
+): { run: T["run"]; changes: Change[] } {
+  if (lines.length === 0 && progress.length === 0) return { run, changes: [] };
+  let { sequence } = run;
+  const changes: Change[] = [];
+  for (const { time, stream, text } of lines)
+    changes.push({
+      put: "runUpdate",
+      row: {
+        run: run.id,
+        sequence: ++sequence,
+        time,
+        kind: "log",
+        document: JSON.stringify({ unit: task.unit, time, stream, text }),
+      },
+    });
+  for (const { resource, action, message } of progress)
+    changes.push({
+      put: "runUpdate",
+      row: {
+        run: run.id,
+        sequence: ++sequence,
+        time: now,
+        kind: "progress",
+        document: JSON.stringify({ unit: task.unit, resource, action, message }),
+      },
+    });
+  const logged = { ...run, sequence };
+  return { run: logged, changes: [{ put: "run", row: logged }, ...changes] };
+}
+
+/** Gives up attempts whose lease ended before `before`. Embedded, at start: everything, since no other worker can live. */
+export async function sweepLeases(context: OrchestratorContext, tenant: string, before: string): Promise<void> {
+  const expired = await context.store.transact(tenant, "find-expired-leases", (tx) => tx.expiredTasks({ before }));
+  for (const { id } of expired) {
+    const commands = await context.store.transact(tenant, "expire-lease", async (tx): Promise<readonly Command[]> => {
+      const view = await loadView(tx, id, "current", true);
+      if (view?.task.status !== "leased" || (view.task.leaseExpiresAt ?? "") >= before) return [];
+      const decision = expireLease(view, context.clock.now().toISOString());
+      await tx.write(decision.changes);
+      return decision.commands;
+    });
+    performCommands(context, tenant, commands);
+  }
+}

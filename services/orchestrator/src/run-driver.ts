@@ -1,0 +1,94 @@
+import { driveApply } from "./apply-driver.ts";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
+import { performCommands } from "./perform-commands.ts";
+import { drivePlan } from "./plan-driver.ts";
+import type { RunRow } from "./rows.ts";
+import { failRun } from "./run-decision.ts";
+import { codedErrorOf, describeFailure } from "./run-failure.ts";
+
+/** Moves runs forward: one at a time each, as far as they go without people, workers or the clock. */
+export interface RunDriver {
+  /** Something about this run has changed. Returns at once; calls during a drive lead to one more drive after it. */
+  wake(tenant: string, run: string): void;
+  /** Resolves when nothing is being driven. */
+  idle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * A driver reads the run's rows, does what its phase asks of other services, and writes the outcome in a transaction that
+ * checks that the phase is still the same. A crash anywhere leaves a phase that is driven again after a restart; every
+ * call it makes may therefore be made twice.
+ */
+export function createRunDriver(
+  context: OrchestratorContext,
+  onError: (run: string, error: unknown) => void,
+): RunDriver {
+  const driving = new Map<string, { again: boolean; done: Promise<void> }>();
+  let closed = false;
+
+  function wake(tenant: string, run: string): void {
+    if (closed) return;
+    const current = driving.get(run);
+    if (current !== undefined) {
+      current.again = true;
+      return;
+    }
+    const entry = { again: false, done: Promise.resolve() };
+    driving.set(run, entry);
+    entry.done = (async () => {
+      do {
+        entry.again = false;
+        await driveOnce(context, tenant, run).catch((error: unknown) => onError(run, error));
+      } while (entry.again && !closed);
+      driving.delete(run);
+    })();
+  }
+
+  return {
+    wake,
+    async idle() {
+      while (driving.size > 0) await Promise.all([...driving.values()].map((entry) => entry.done));
+    },
+    async close() {
+      closed = true;
+      await Promise.all([...driving.values()].map((entry) => entry.done));
+    },
+  };
+}
+
+async function driveOnce(context: OrchestratorContext, tenant: string, id: string): Promise<void> {
+  for (;;) {
+    const run = await context.store.transact(tenant, "read-run", (tx) => tx.run(id));
+    if (run === undefined || run.phase === "done") return;
+    let moved: boolean;
+    try {
+      moved = run.kind === "apply" ? await driveApply(context, tenant, run) : await drivePlan(context, tenant, run);
+    } catch (error) {
+      if (!isFinal(error)) throw error;
+      await endFailed(context, tenant, run, error);
+      return;
+    }
+    if (!moved) return;
+  }
+}
+
+/** An answer that will be the same when asked again ends the run; a service that is away is asked again later. */
+function isFinal(error: unknown): boolean {
+  const { category } = codedErrorOf(error);
+  return category !== "unavailable" && category !== "timeout";
+}
+
+async function endFailed(context: OrchestratorContext, tenant: string, run: RunRow, error: unknown): Promise<void> {
+  const commands = await context.store.transact(tenant, "fail-run", async (tx) => {
+    const current = await tx.lockRun(run.id);
+    if (current === undefined || current.phase !== run.phase) return [];
+    const locks = (await tx.locks()).filter((lock) => lock.run === run.id);
+    const changeSet =
+      current.changeSet === null || current.kind !== "apply" ? undefined : await tx.changeSet(current.changeSet);
+    const decision = failRun(current, describeFailure(error), locks, changeSet, context.clock.now().toISOString());
+    await tx.write(decision.changes);
+    return decision.commands;
+  });
+  performCommands(context, tenant, commands);
+}

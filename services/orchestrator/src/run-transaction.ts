@@ -1,0 +1,26 @@
+import type { Change, Command } from "./decision.ts";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
+import type { OrchestratorTransaction } from "./orchestrator-store.ts";
+import { performCommands } from "./perform-commands.ts";
+import type { RunRow } from "./rows.ts";
+
+/** One transaction on a run that is still in the phase it was read in; otherwise nothing, and the driver looks again. */
+export async function transact(
+  context: OrchestratorContext,
+  tenant: string,
+  name: string,
+  run: RunRow,
+  work: (
+    current: RunRow,
+    write: (changes: readonly Change[]) => Promise<void>,
+    tx: OrchestratorTransaction,
+  ) => Promise<readonly Command[] | void>,
+): Promise<boolean> {
+  const commands = await context.store.transact(tenant, name, async (tx) => {
+    const current = await tx.lockRun(run.id);
+    if (current === undefined || current.phase !== run.phase) return undefined;
+    return (await work(current, (changes) => tx.write(changes), tx)) ?? [];
+  });
+  performCommands(context, tenant, commands ?? []);
+  return commands !== undefined;
+}

@@ -1,0 +1,31 @@
+import type { Clock } from "@xcloudflow/chassis/clock";
+import type { Signals } from "./orchestrator-context.ts";
+
+/** @param drive what wakes the driver of a run. */
+export function createSignals(clock: Clock, drive: Signals["drive"]): Signals {
+  const waiting = new Map<string, Set<() => void>>();
+  return {
+    drive,
+    raise(topic) {
+      const listeners = waiting.get(topic);
+      waiting.delete(topic);
+      for (const listener of listeners ?? []) listener();
+    },
+    wait(topic, milliseconds, signal) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const listeners = waiting.get(topic) ?? new Set();
+      waiting.set(topic, listeners);
+      const cancelTimer = clock.schedule(milliseconds, done);
+      signal?.addEventListener("abort", done, { once: true });
+      if (signal?.aborted === true) done();
+      listeners.add(done);
+      function done(): void {
+        cancelTimer();
+        listeners.delete(done);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      }
+      return promise;
+    },
+  };
+}

@@ -1,0 +1,215 @@
+import type { Caller } from "@xcloudflow/chassis/caller";
+import type { Gate } from "@xcloudflow/model/change-set";
+import { CodedError } from "@xcloudflow/model/coded-error";
+import type { StartRunRequest } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
+import { decideApproval, normalizeIdentity, PhaseRefusedError } from "./approval-decision.ts";
+import type { Change, Command } from "./decision.ts";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
+import { draftEvent } from "./orchestrator-events.ts";
+import type { OrchestratorTransaction } from "./orchestrator-store.ts";
+import { performCommands } from "./perform-commands.ts";
+import type { ChangeSetRow, RunRow } from "./rows.ts";
+import type { RunRequest } from "./run-request.ts";
+
+/** Thrown when an id names no ChangeSet of the tenant, or the caller has none that could be meant. */
+export class ChangeSetNotFoundError extends CodedError {
+  constructor(id: string) {
+    super("CHANGESET_NOT_FOUND", "notFound", {
+      where: id === "" ? undefined : id,
+      what: id === "" ? "you have no open ChangeSet" : "there is no such ChangeSet",
+      hint: "make one with `xcf plan`",
+    });
+  }
+}
+
+/** Thrown when somebody tries to apply a ChangeSet that was planned from uncommitted files. */
+export class WorkTreeChangeSetError extends CodedError {
+  constructor(id: string) {
+    super("CHANGESET_FROM_WORK_TREE", "stale", {
+      where: id,
+      what: "it was planned from uncommitted files (--dirty) and can never be applied",
+      hint: "commit, then `xcf plan`",
+    });
+  }
+}
+
+/** Thrown when a run is asked for without what its kind needs. */
+export class RunRequestInvalidError extends CodedError {
+  constructor(what: string, hint: string) {
+    super("RUN_REQUEST_INVALID", "invalid", { what, hint });
+  }
+}
+
+/** Starts a run or joins the one that is meant. */
+export async function startRun(
+  context: OrchestratorContext,
+  tenant: string,
+  caller: Caller,
+  request: StartRunRequest,
+): Promise<RunRow> {
+  const { run, commands } = await context.store.transact(tenant, "start-run", async (tx) => {
+    const earlier = request.idempotencyKey === "" ? undefined : await tx.runByKey(request.idempotencyKey);
+    if (earlier !== undefined) return { run: earlier, commands: [] };
+    return request.kind === "apply"
+      ? startApply(context, tx, caller, request)
+      : startPlan(context, tx, caller, request);
+  });
+  performCommands(context, tenant, commands);
+  return run;
+}
+
+type Started = { readonly run: RunRow; readonly commands: readonly Command[] };
+
+async function startPlan(
+  context: OrchestratorContext,
+  tx: OrchestratorTransaction,
+  caller: Caller,
+  request: StartRunRequest,
+): Promise<Started> {
+  if (request.repository === "")
+    throw new RunRequestInvalidError("a plan needs a repository", "run it inside a Git repository");
+  const run = newRun(context, caller, request, request.kind === "drift" ? "drift" : "plan", "compiling", null);
+  await tx.write([
+    { put: "run", row: run },
+    draftEvent("run", "requested", run.id, caller.subject, {
+      kind: run.kind,
+      environment: run.environment,
+      head: request.head,
+    }),
+  ]);
+  return { run, commands: [{ kind: "drive", run: run.id }] };
+}
+
+async function startApply(
+  context: OrchestratorContext,
+  tx: OrchestratorTransaction,
+  caller: Caller,
+  request: StartRunRequest,
+): Promise<Started> {
+  const row = await findChangeSet(tx, caller, request);
+  const current = row.parent === null ? await joinable(tx, row) : await tx.run(row.parent);
+  const approval = selfApproval(await approvalView(tx, row), caller, context.clock.now().toISOString());
+  if (current !== undefined) {
+    await tx.write(approval);
+    return { run: current, commands: [{ kind: "drive", run: current.id }] };
+  }
+  if (row.dirty) throw new WorkTreeChangeSetError(row.id);
+  if (row.phase !== "open" && row.phase !== "approved") throw new PhaseRefusedError(row.id, row.phase, row.reason);
+  const run = newRun(
+    context,
+    caller,
+    { ...request, repository: row.repository, environment: row.environment },
+    "apply",
+    "checking",
+    row.id,
+  );
+  const latest =
+    approval.flatMap((change) => ("put" in change && change.put === "changeSet" ? [change.row] : []))[0] ?? row;
+  await tx.write([
+    { put: "run", row: run },
+    ...approval,
+    { put: "changeSet", row: { ...latest, applyRun: run.id } },
+    draftEvent("run", "requested", run.id, caller.subject, { kind: "apply", changeSet: row.id, digest: row.digest }),
+  ]);
+  return { run, commands: [{ kind: "drive", run: run.id }] };
+}
+
+/** The run that already applies this ChangeSet, as long as it can still be joined; a closed one is joined to show its end. */
+async function joinable(tx: OrchestratorTransaction, row: ChangeSetRow): Promise<RunRow | undefined> {
+  const run = row.applyRun === null ? undefined : await tx.run(row.applyRun);
+  if (run === undefined) return undefined;
+  return run.phase !== "done" || row.phase === "closed" || row.phase === "running" ? run : undefined;
+}
+
+async function findChangeSet(
+  tx: OrchestratorTransaction,
+  caller: Caller,
+  request: StartRunRequest,
+): Promise<ChangeSetRow> {
+  if (request.changeSet !== "") {
+    const row = await tx.changeSet(request.changeSet);
+    if (row === undefined) throw new ChangeSetNotFoundError(request.changeSet);
+    return row;
+  }
+  const subject = normalizeIdentity(caller.subject);
+  const rows = await tx.changeSets({
+    limit: 200,
+    ...(request.environment === "" ? {} : { environment: request.environment }),
+  });
+  const mine = rows.filter((row) => normalizeIdentity(row.author) === subject && !row.dirty);
+  const row =
+    mine.find(
+      (candidate) => candidate.phase === "open" || candidate.phase === "approved" || candidate.phase === "running",
+    ) ?? mine[0];
+  if (row === undefined) throw new ChangeSetNotFoundError("");
+  return row;
+}
+
+interface LoadedApproval {
+  readonly changeSet: ChangeSetRow;
+  readonly gates: readonly Gate[];
+  readonly authors: readonly string[];
+  readonly approvals: Awaited<ReturnType<OrchestratorTransaction["approvals"]>>;
+}
+
+export async function approvalView(tx: OrchestratorTransaction, row: ChangeSetRow): Promise<LoadedApproval> {
+  return {
+    changeSet: row,
+    gates: JSON.parse(row.gates) as Gate[],
+    authors: JSON.parse(row.authors) as string[],
+    approvals: await tx.approvals(row.id),
+  };
+}
+
+/** In an environment that declares it, the author's own `apply` counts as the approval, and the record says so. */
+function selfApproval(view: LoadedApproval, caller: Caller, now: string): readonly Change[] {
+  const asked = view.gates.filter((gate) => gate.kind === "approval");
+  if (view.changeSet.phase !== "open" || asked.length === 0 || !asked.every((gate) => gate.selfApproval)) return [];
+  return decideApproval(
+    view,
+    caller,
+    { decision: "approve", digest: view.changeSet.digest, comment: "self-approval by apply" },
+    now,
+  ).changes;
+}
+
+function newRun(
+  context: OrchestratorContext,
+  caller: Caller,
+  request: StartRunRequest,
+  kind: RunRow["kind"],
+  phase: RunRow["phase"],
+  changeSet: string | null,
+): RunRow {
+  const wish: RunRequest = {
+    head: request.head,
+    base: request.base,
+    environment: request.environment,
+    dirty: request.dirty,
+    only: request.only,
+    replace: request.replace,
+    destroy: request.destroy,
+    onlyUnits: request.onlyUnits,
+  };
+  return {
+    id: context.ids.next("run"),
+    kind,
+    phase,
+    status: "running",
+    environment: request.environment,
+    repository: request.repository,
+    changeSet,
+    request: JSON.stringify(wish),
+    compilation: null,
+    actor: JSON.stringify(caller),
+    idempotencyKey: request.idempotencyKey === "" ? null : request.idempotencyKey,
+    waitingKind: null,
+    waitingFor: null,
+    unfinished: 0,
+    concurrency: 1,
+    failure: null,
+    createdAt: context.clock.now().toISOString(),
+    endedAt: null,
+    sequence: 0,
+  };
+}

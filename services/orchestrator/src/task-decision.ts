@@ -1,0 +1,278 @@
+import type { TaskResult } from "@xcloudflow/model/task-result";
+import type { TaskKind } from "@xcloudflow/model/task-spec";
+import { type Decision, NOTHING } from "./decision.ts";
+import { draftEvent } from "./orchestrator-events.ts";
+import type { AttemptRow, RunRow, StepEdgeRow, StepRow, TaskRow } from "./rows.ts";
+import { endStep, succeedStep } from "./step-decision.ts";
+
+/** Tries of one task before a safe failure counts as a failure. */
+export const MAX_TRIES = 3;
+/** Lost attempts of a task without effects (plans, verifications) before the step fails. */
+export const MAX_LOST = 5;
+
+/** An apply may have changed the world; everything else only reads it. */
+export function hasEffects(kind: TaskKind): boolean {
+  return kind === "apply" || kind === "restore";
+}
+
+/** Only attempts that write raise the fence in other services: a plan must not cut off a running apply. */
+export function raisesFence(kind: TaskKind): boolean {
+  return hasEffects(kind) || kind === "inspect";
+}
+
+/** Exponential backoff from 2 s, capped at 60 s, with `jitter` in [0, 1) spreading the second half. */
+export function backoffMilliseconds(tries: number, jitter: number): number {
+  const ceiling = Math.min(60_000, 2_000 * 2 ** Math.max(0, tries - 1));
+  return ceiling / 2 + (ceiling / 2) * jitter;
+}
+
+/** Leases the task to a worker as the unit's next attempt. Touches no run or step, so that claims never wait for them. */
+export function claimTask(
+  task: TaskRow,
+  fence: number,
+  worker: string,
+  now: string,
+  leaseExpiresAt: string,
+): Decision & { readonly attempt: number } {
+  const attempt = fence + 1;
+  return {
+    attempt,
+    changes: [
+      { put: "unitFence", row: { unit: task.unit, value: attempt } },
+      { put: "task", row: { ...task, status: "leased", worker, attempt, tries: task.tries + 1, leaseExpiresAt } },
+      {
+        put: "attempt",
+        row: {
+          task: task.id,
+          attempt,
+          unit: task.unit,
+          run: task.run,
+          worker,
+          claimedAt: now,
+          endedAt: null,
+          outcome: "running",
+          detail: null,
+        },
+      },
+      draftEvent("attempt", "started", task.unit, `worker:${worker}`, {
+        run: task.run,
+        task: task.id,
+        kind: task.kind,
+        attempt,
+      }),
+    ],
+    commands: [{ kind: "notify", run: task.run }],
+  };
+}
+
+/** Everything a finished attempt can change. `all` and `edges` are needed only where a failure skips other steps. */
+export interface ReportView {
+  readonly run: RunRow;
+  readonly step: StepRow;
+  readonly task: TaskRow;
+  readonly attempt: AttemptRow;
+  readonly after: readonly StepRow[];
+  readonly all: readonly StepRow[];
+  readonly edges: readonly StepEdgeRow[];
+}
+
+/** What an attempt's result means for its task, step and run. The caller has checked that the lease is still held. */
+export function reportTask(reported: ReportView, result: TaskResult, now: string, jitter: number): Decision {
+  const step = { ...reported.step, attempts: reported.step.attempts + 1 };
+  const view = { ...reported, step };
+  const { run, task, attempt } = view;
+  const ended = (
+    outcome: AttemptRow["outcome"],
+    status: TaskRow["status"],
+    detail: string | null = null,
+  ): Decision => ({
+    changes: [
+      { put: "attempt", row: { ...attempt, endedAt: now, outcome, detail } },
+      { put: "task", row: { ...task, status, worker: null, leaseExpiresAt: null } },
+      draftEvent("attempt", outcome, task.unit, `worker:${attempt.worker}`, {
+        run: run.id,
+        task: task.id,
+        kind: task.kind,
+        attempt: attempt.attempt,
+        ...(detail === null ? {} : { detail }),
+      }),
+    ],
+    commands: [{ kind: "notify", run: run.id }],
+  });
+
+  if (result.kind === "failed") {
+    const { failure } = result;
+    const detail = `${failure.code}: ${failure.message}`;
+    if (result.retryable && result.effects === "none" && task.tries < MAX_TRIES && run.status !== "canceling") {
+      const availableAt = new Date(Date.parse(now) + backoffMilliseconds(task.tries, jitter)).toISOString();
+      const base = ended("failed", "queued", detail);
+      const requeued = base.changes.map((change) =>
+        "put" in change && change.put === "task" ? { ...change, row: { ...change.row, availableAt } } : change,
+      );
+      return { changes: requeued, commands: [{ kind: "offer", engine: task.engine, pool: task.pool }] };
+    }
+    return merge(
+      ended("failed", "failed", detail),
+      endStep(run, step, "failed", JSON.stringify(failure), view.all, view.edges, now),
+    );
+  }
+  if (result.kind === "canceled") {
+    return merge(
+      ended("canceled", "canceled"),
+      endStep(run, step, "canceled", `canceled; effects ${result.effects}`, view.all, view.edges, now),
+    );
+  }
+  const done = ended("succeeded", "done");
+  switch (result.kind) {
+    case "planned": {
+      const { plan } = result;
+      if (plan.status === "failed") {
+        const failure = plan.failure ?? { code: "PLAN_FAILED", message: "the engine could not plan this unit" };
+        return merge(
+          done,
+          endStep(run, step, "failed", JSON.stringify(failure), view.all, view.edges, now, {
+            plan: JSON.stringify(plan),
+          }),
+        );
+      }
+      if (run.kind !== "apply") return merge(done, succeedStep(view, now, { plan: JSON.stringify(plan) }));
+      return merge(done, advance(run, { ...step, stage: "review", plan: JSON.stringify(plan) }));
+    }
+    case "inspected":
+      return merge(done, advance(run, { ...step, stage: "review", plan: JSON.stringify(result.plan) }));
+    case "applied":
+      return merge(
+        done,
+        advance(
+          run,
+          step.destroy
+            ? { ...step, stage: "record", status: "recording", result: JSON.stringify(result) }
+            : { ...step, stage: "verify", result: JSON.stringify(result) },
+        ),
+      );
+    case "verified":
+      return merge(
+        done,
+        advance(run, {
+          ...step,
+          stage: "record",
+          status: "recording",
+          reason: result.converged ? step.reason : "applied, but a plan straight afterwards still finds changes",
+        }),
+      );
+    case "drifted":
+    case "snapshotted":
+    case "restored":
+      return merge(done, advance(run, step));
+  }
+}
+
+/** The step stays in progress and the driver acts on its new stage. */
+function advance(run: RunRow, step: StepRow): Decision {
+  const status = step.status === "recording" ? "recording" : "ready";
+  return { changes: [{ put: "step", row: { ...step, status } }], commands: [{ kind: "drive", run: run.id }] };
+}
+
+/**
+ * The lease ended without a report. What only reads is done again; what may have changed the world is never repeated
+ * blindly: its step goes to inspection, and the record says that the outcome was unknown.
+ */
+export function expireLease(view: ReportView, now: string): Decision {
+  const { run, task, attempt } = view;
+  const step = { ...view.step, attempts: view.step.attempts + 1 };
+  const record: Decision = {
+    changes: [
+      {
+        put: "attempt",
+        row: {
+          ...attempt,
+          endedAt: now,
+          outcome: "unknown",
+          detail: `worker ${attempt.worker} stopped renewing its lease`,
+        },
+      },
+      draftEvent("attempt", "lost", task.unit, "orchestrator", {
+        run: run.id,
+        task: task.id,
+        kind: task.kind,
+        attempt: attempt.attempt,
+      }),
+    ],
+    commands: [{ kind: "notify", run: run.id }],
+  };
+  const unknownAttempts = [task.unknownAttempts, String(attempt.attempt)].filter(Boolean).join(",");
+  if (hasEffects(task.kind)) {
+    return merge(record, {
+      changes: [
+        { put: "task", row: { ...task, status: "lost", worker: null, leaseExpiresAt: null, unknownAttempts } },
+        {
+          put: "step",
+          row: {
+            ...step,
+            status: "ready",
+            stage: "inspect",
+            outcomeWasUnknown: true,
+            reason: `attempt ${attempt.attempt} ended without a known outcome; inspecting`,
+          },
+        },
+      ],
+      commands: [{ kind: "drive", run: run.id }],
+    });
+  }
+  if (task.tries >= MAX_LOST) {
+    const failure = JSON.stringify({
+      code: "WORKER_LOST",
+      message: `${task.tries} workers were lost while working on this`,
+      hint: "look at the workers' logs, then `xcf retry`",
+    });
+    return merge(
+      {
+        changes: [
+          ...record.changes,
+          { put: "task", row: { ...task, status: "lost", worker: null, leaseExpiresAt: null } },
+        ],
+        commands: record.commands,
+      },
+      endStep(run, step, "failed", failure, view.all, view.edges, now),
+    );
+  }
+  return merge(record, {
+    changes: [
+      {
+        put: "task",
+        row: { ...task, status: "queued", worker: null, leaseExpiresAt: null, availableAt: now, unknownAttempts },
+      },
+    ],
+    commands: [{ kind: "offer", engine: task.engine, pool: task.pool }],
+  });
+}
+
+export type HeartbeatVerdict = "renewed" | "cancel" | "lost";
+
+/** Renews a lease that is still this attempt's. A lease that ran out is not renewed even if nobody has taken it yet. */
+export function renewLease(
+  task: TaskRow | undefined,
+  worker: string,
+  attempt: number,
+  now: string,
+  leaseExpiresAt: string,
+): { readonly verdict: HeartbeatVerdict } & Decision {
+  if (
+    task === undefined ||
+    task.status !== "leased" ||
+    task.worker !== worker ||
+    task.attempt !== attempt ||
+    (task.leaseExpiresAt ?? "") <= now
+  ) {
+    return { verdict: "lost", ...NOTHING };
+  }
+  return {
+    verdict: task.cancelRequested ? "cancel" : "renewed",
+    changes: [{ put: "task", row: { ...task, leaseExpiresAt } }],
+    commands: [],
+  };
+}
+
+function merge(first: Decision, second: Decision): Decision {
+  return { changes: [...first.changes, ...second.changes], commands: [...first.commands, ...second.commands] };
+}

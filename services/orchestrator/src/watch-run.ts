@@ -1,0 +1,98 @@
+import { create } from "@bufbuild/protobuf";
+import { CodedError } from "@xcloudflow/model/coded-error";
+import { type WatchRunResponse, WatchRunResponseSchema } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
+import { z } from "zod";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
+import { runTopic } from "./perform-commands.ts";
+import type { RunRow, RunUpdateRow, StepRow } from "./rows.ts";
+import { viewRun, viewStep } from "./run-view.ts";
+
+/** Thrown when an id names no run of the tenant. */
+export class RunNotFoundError extends CodedError {
+  constructor(id: string) {
+    super("RUN_NOT_FOUND", "notFound", { where: id, what: "there is no such run", hint: "`xcf runs` lists them" });
+  }
+}
+
+const POLL_MILLISECONDS = 1_000;
+const PAGE = 500;
+
+/**
+ * A run as it moves: first how it is, then every change, then its end. Rows are compared with what was sent before, so a
+ * watcher that was slow sees the newest state and misses no end; logs come in sequence from `after` on.
+ *
+ * @throws {RunNotFoundError} when there is no such run.
+ */
+export async function* watchRun(
+  context: OrchestratorContext,
+  tenant: string,
+  id: string,
+  after: number,
+  logs: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<WatchRunResponse> {
+  const sent = new Map<string, string>();
+  let sequence = after;
+  while (!signal.aborted) {
+    const changed = context.signals.wait(runTopic(id), POLL_MILLISECONDS, signal);
+    const { run, steps, updates } = await context.store.transact(tenant, "watch-run", async (tx) => ({
+      run: await tx.run(id),
+      steps: await tx.steps(id),
+      updates: await tx.updates(id, sequence, PAGE),
+    }));
+    if (run === undefined) throw new RunNotFoundError(id);
+    const time = context.clock.now().toISOString();
+    for (const update of updates) {
+      sequence = update.sequence;
+      if (logs || update.kind === "progress") yield viewUpdate(update);
+    }
+    for (const step of steps)
+      if (isNew(sent, step.unit, step))
+        yield create(WatchRunResponseSchema, {
+          sequence: BigInt(sequence),
+          time,
+          update: { case: "step", value: viewStep(step) },
+        });
+    if (updates.length < PAGE) {
+      if (isNew(sent, "", withoutSequence(run)))
+        yield create(WatchRunResponseSchema, {
+          sequence: BigInt(sequence),
+          time,
+          update: { case: "run", value: viewRun(run) },
+        });
+      if (run.phase === "done") return;
+      await changed;
+    }
+  }
+}
+
+function withoutSequence(run: RunRow): Omit<RunRow, "sequence" | "compilation"> {
+  const { sequence: _sequence, compilation: _compilation, ...rest } = run;
+  return rest;
+}
+
+function isNew(sent: Map<string, string>, key: string, row: Partial<RunRow> | StepRow): boolean {
+  const {
+    plan: _plan,
+    result: _result,
+    inputs: _inputs,
+    ...shown
+  } = { plan: null, result: null, inputs: null, ...row };
+  const text = JSON.stringify(shown);
+  if (sent.get(key) === text) return false;
+  sent.set(key, text);
+  return true;
+}
+
+const logSchema = z.object({ unit: z.string(), time: z.string(), stream: z.string(), text: z.string() });
+const progressSchema = z.object({ unit: z.string(), resource: z.string(), action: z.string(), message: z.string() });
+
+function viewUpdate(update: RunUpdateRow): WatchRunResponse {
+  const base = { sequence: BigInt(update.sequence), time: update.time };
+  if (update.kind === "log") {
+    const { unit, ...line } = logSchema.parse(JSON.parse(update.document));
+    return create(WatchRunResponseSchema, { ...base, update: { case: "log", value: { unit, line } } });
+  }
+  const { unit, ...progress } = progressSchema.parse(JSON.parse(update.document));
+  return create(WatchRunResponseSchema, { ...base, update: { case: "progress", value: { unit, progress } } });
+}
