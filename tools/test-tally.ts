@@ -29,7 +29,6 @@ export function describeTotals(suites: SuiteOutcome[]): string[] {
 
 /** A failed test: its name, where it stands, and its error with everything the assertion compared. */
 export function describeFailure(name: string, place: string, error: Error): string {
-  const cause =
-    error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : inspect(error);
+  const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : inspect(error);
   return `\nFAIL ${name}\n     ${place}\n${cause.replace(/^/gm, "     ")}\n\n`;
 }
