@@ -1,0 +1,15 @@
+import type { Interceptor } from "@connectrpc/connect";
+import { callerKey } from "./caller.ts";
+import { TokenRefusedError } from "./edge-auth.ts";
+import { checkPermission, isOpenMethod } from "./permissions.ts";
+
+/** Holds every call to the permission its method is annotated with; a method without one is refused to everybody. */
+export function permissionInterceptor(): Interceptor {
+  return (next) => async (request) => {
+    if (isOpenMethod(request.method)) return next(request);
+    const caller = request.contextValues.get(callerKey);
+    if (caller === undefined) throw new TokenRefusedError("missing");
+    checkPermission(caller, request.method);
+    return next(request);
+  };
+}
