@@ -117,6 +117,12 @@ test("the environment is read in main.ts only", () => {
   }
 });
 
+test("files are imported, never found beside the source, since a bundle has one place only", () => {
+  const text = 'const sql = readFileSync(new URL("./a.sql", import.meta.url));';
+  assert.equal(breachesOf("services/state/src/a.ts", text).length, 1);
+  assert.deepEqual(breachesOf("services/state/src/a.test.ts", text), []);
+});
+
 test("a file of 401 lines is too long, one of 400 is not", () => {
   assert.deepEqual(breachesOf("services/state/src/a.ts", "a;\n".repeat(400)), []);
   assert.equal(breachesOf("services/state/src/a.ts", "a;\n".repeat(401)).length, 1);

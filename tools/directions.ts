@@ -102,6 +102,11 @@ function checkText(file: SourceFile): string[] {
   for (const match of code.matchAll(/\bprocess\s*(?:\.|\?\.)\s*env\b|\{[^}]*\benv\b[^}]*\}\s*from\s*"node:process"/g)) {
     problems.push(`${file.path}:${lineAt(code, match.index)}  process.env belongs in main.ts; pass what is needed in`);
   }
+  for (const match of code.matchAll(/\bimport\.meta\b/g)) {
+    problems.push(
+      `${file.path}:${lineAt(code, match.index)}  import.meta is not the same once bundled; import the file`,
+    );
+  }
   return problems;
 }
 
