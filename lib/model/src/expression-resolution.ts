@@ -22,10 +22,13 @@ export interface StaticScope {
   readonly region: string | undefined;
   readonly variables: Readonly<Record<string, InputValue>> | undefined;
   readonly parameters: Readonly<Record<string, InputValue>> | undefined;
-  /** Absent where outputs and secrets cannot be used. */
+  /** node: becomes a secret node · text: stays text, to become a node where it is used · refuse: is a fault. */
+  readonly secrets: "node" | "text" | "refuse";
+  /** Absent where outputs cannot be used. */
   readonly bindOutput: ((reference: OutputReference) => OutputBinding) | undefined;
 }
 
+/** A fault and the string in which it is: `path` leads to it in the value that was resolved. */
 export interface LocatedFault extends ExpressionFault {
   readonly path: ValuePath;
 }
@@ -112,12 +115,17 @@ function joinParts(text: string, parts: readonly InputValue[], scope: StaticScop
 
 function asSecret(value: InputValue, scope: StaticScope, fault: Report): InputValue {
   if (typeof value !== "string" || !isSecretReference(value)) return value;
-  if (scope.bindOutput === undefined) {
+  if (scope.secrets === "text") return value;
+  if (scope.secrets === "refuse") {
     fault({ code: "EXPRESSION_MISPLACED", message: "a secret cannot be used here", hint: "secrets belong to a module's inputs" });
     return value;
   }
   if (parseSecretReference(value) === undefined) {
-    fault({ code: "SECRET_SYNTAX", message: `"${value.slice(0, 100)}" is no secret reference`, hint: "write secret://<backend>/<path>#<key>" });
+    fault({
+      code: "SECRET_SYNTAX",
+      message: `"${value.slice(0, 100)}" is no secret reference`,
+      hint: "write secret://<backend>/<path>#<key>",
+    });
     return value;
   }
   return { $xcf: "secret", ref: value };

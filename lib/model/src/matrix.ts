@@ -1,4 +1,4 @@
-import type { ChangeFrequency, Lifecycle } from "./lifecycle.ts";
+import { type ChangeFrequency, type Lifecycle, lifecycleSchema } from "./lifecycle.ts";
 import type { Backup, DriftPolicy, EngineName, GateKind, ReconcileStrategy } from "./route-settings.ts";
 
 /** What frequency moves inside a row: how often a unit is looked at, and how many units change at once. Never the gate. */
@@ -122,3 +122,27 @@ export const MATRIX: Readonly<Record<Lifecycle, MatrixRow>> = {
     },
   },
 };
+
+const WORDS: ReadonlyMap<string, Lifecycle> = new Map(
+  Object.entries(MATRIX).flatMap(([lifecycle, row]) =>
+    row.typicalResources.map((word): [string, Lifecycle] => [word, lifecycleSchema.parse(lifecycle)]),
+  ),
+);
+
+/**
+ * The class that a module's path speaks of, when it is another one than the composition's. Config and Ephemeral hold
+ * resources of any kind, and a path that speaks of two classes says nothing.
+ */
+export function unusualClass(lifecycle: Lifecycle, ref: string): { readonly word: string; readonly lifecycle: Lifecycle } | undefined {
+  if (lifecycle === "Config" || lifecycle === "Ephemeral") return undefined;
+  const last = ref.replace(/[?#@].*$/, "").split("/").at(-1) ?? "";
+  const parts = last.toLowerCase().split(/[^a-z0-9]+/);
+  const candidates = [last.toLowerCase(), ...parts, ...parts.map((part, index) => `${part}-${parts[index + 1] ?? ""}`)];
+  const found = candidates.flatMap((word) => {
+    const usual = WORDS.get(word);
+    return usual === undefined ? [] : [{ word, lifecycle: usual }];
+  });
+  const [first] = found;
+  const isClear = found.every((other) => other.lifecycle === first?.lifecycle);
+  return first !== undefined && isClear && first.lifecycle !== lifecycle ? first : undefined;
+}

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { addressSchema } from "./address.ts";
 import { durationSchema } from "./duration.ts";
+import { changeFrequencySchema, lifecycleSchema } from "./lifecycle.ts";
 import {
   backupSchema,
   concurrencySchema,
@@ -7,7 +9,7 @@ import {
   engineNameSchema,
   gateKindSchema,
   groupNameSchema,
-  observeSchema,
+  observeSettingSchema,
   reconcileStrategySchema,
 } from "./route-settings.ts";
 import { routeLayerNameSchema } from "./route.ts";
@@ -23,6 +25,8 @@ function placed<T extends z.ZodType>(value: T) {
  */
 export const routeLayerSchema = z.strictObject({
   layer: routeLayerNameSchema.exclude(["matrix"]),
+  /** About these units in particular, not about all of an environment or platform. */
+  specific: z.boolean(),
   engine: placed(engineNameSchema),
   /** Preferred engines, used only where the module's content leaves a choice. */
   engines: placed(z.array(engineNameSchema)),
@@ -36,8 +40,19 @@ export const routeLayerSchema = z.strictObject({
   windows: placed(z.array(windowSchema).min(1)),
   blackouts: placed(z.array(blackoutSchema)),
   concurrency: placed(concurrencySchema),
-  observe: placed(observeSchema.partial()),
+  observe: placed(observeSettingSchema),
   ttl: placed(durationSchema),
 });
 export type RouteLayer = z.infer<typeof routeLayerSchema>;
-export type LayerField = Exclude<keyof RouteLayer, "layer">;
+
+/** Everything that is looked at to decide one unit's Route. */
+export const routeQuestionSchema = z.strictObject({
+  address: addressSchema,
+  lifecycle: z.strictObject({ value: lifecycleSchema, at: z.string() }),
+  changeFrequency: z.strictObject({ value: changeFrequencySchema, at: z.string() }).optional(),
+  /** From the weakest to the strongest: platform, environment, composition, module, policy. */
+  layers: z.array(routeLayerSchema),
+  /** Engines that the module's files speak of, and where the module is referred to. */
+  contents: z.strictObject({ engines: z.array(engineNameSchema), at: z.string() }).optional(),
+});
+export type RouteQuestion = z.infer<typeof routeQuestionSchema>;

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { durationSchema } from "./duration.ts";
-import { windowRuleSchema } from "./window.ts";
 
 /** When a unit is compared with the world and brought back. The interval is the longest time between two looks. */
 export const reconcileStrategySchema = z.enum(["on_drift", "periodic", "continuous", "on_change"]);
@@ -37,7 +36,8 @@ export type RouteGate = z.infer<typeof routeGateSchema>;
 export const backupSchema = z.enum(["none", "state", "configuration", "pre-change"]);
 export type Backup = z.infer<typeof backupSchema>;
 
-const boundedCheck = z
+/** A Prometheus query whose value must stay inside its bounds. */
+export const checkSchema = z
   .strictObject({
     name: z.string().min(1).max(100),
     prometheus: z.string().min(1).max(10_000),
@@ -45,9 +45,6 @@ const boundedCheck = z
     min: z.number().optional(),
   })
   .refine((check) => check.max !== undefined || check.min !== undefined, "needs max or min, else it can never fail");
-
-/** A Prometheus query whose value must stay inside its bounds. */
-export const checkSchema = boundedCheck;
 export type Check = z.infer<typeof checkSchema>;
 
 export const breachReactionSchema = z.enum(["alert", "hold", "rollback"]);
@@ -55,12 +52,18 @@ export const breachReactionSchema = z.enum(["alert", "hold", "rollback"]);
 /** After apply: how long to watch, what, and what to do when a check fails. */
 export const observeSchema = z.strictObject({
   window: durationSchema,
-  checks: z.array(checkSchema).max(100).default([]),
+  checks: z.array(checkSchema).max(1_000).default([]),
   onBreach: breachReactionSchema.default("alert"),
 });
 export type Observe = z.infer<typeof observeSchema>;
 
-export const routeWindowSchema = windowRuleSchema;
+/** A layer's own part of an observation; layers below fill in what is missing. */
+export const observeSettingSchema = z.strictObject({
+  window: durationSchema.optional(),
+  checks: z.array(checkSchema).max(100).optional(),
+  onBreach: breachReactionSchema.optional(),
+});
+export type ObserveSetting = z.infer<typeof observeSettingSchema>;
 
 export const concurrencySchema = z.number().int().min(1).max(10_000);
 

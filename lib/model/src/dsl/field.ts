@@ -1,11 +1,11 @@
 import { z } from "zod";
-import type { JsonObject, JsonValue } from "../json-value.ts";
+import type { PlainMap, PlainValue } from "./plain-value.ts";
 
 /** Any YAML value; the parser has refused what JSON cannot hold. */
-export const anyValueSchema = z.custom<JsonValue>((value) => value !== undefined, "is missing");
+export const anyValueSchema = z.custom<PlainValue>((value) => value !== undefined, "is missing");
 
 /** A map of any YAML values. */
-export const anyMapSchema = z.record(z.string(), anyValueSchema);
+export const anyMapSchema: z.ZodType<PlainMap> = z.record(z.string(), anyValueSchema);
 
 export const referenceSchema = z.string().min(1).max(1_000);
 
@@ -20,5 +20,4 @@ export const poolSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be
 
 /** Settings for engines, by engine; each engine checks its own. */
 export const engineConfigSchema = z.record(z.string(), anyMapSchema);
-export type EngineConfig = Readonly<Record<string, JsonObject>>;
-
+export type EngineConfig = Readonly<Record<string, PlainMap>>;

@@ -64,3 +64,9 @@ export function suggest(name: string, candidates: Iterable<string>, otherwise = 
   const shown = names.slice(0, 20).join(", ");
   return `${otherwise}: ${shown}${names.length > 20 ? ", …" : ""}`;
 }
+
+/** `did you mean "x"?`, else `otherwise`. */
+export function didYouMean(name: string, candidates: Iterable<string>, otherwise: string): string {
+  const nearest = nearestName(name, candidates);
+  return nearest === undefined ? otherwise : `did you mean "${nearest}"?`;
+}

@@ -1,7 +1,6 @@
-import type { JsonValue } from "../json-value.ts";
-import { isJsonObject } from "../json-value.ts";
+import { isJsonObject, type JsonValue } from "../json-value.ts";
 import { type Document, DOCUMENT_SCHEMAS, type Kind, KINDS } from "./document.ts";
-import { suggest } from "./nearest.ts";
+import { nearestName, suggest } from "./nearest.ts";
 import { compareProblems, type Problem } from "./problem.ts";
 import { schemaProblems } from "./schema-problems.ts";
 import type { Path, Source } from "./source.ts";
@@ -19,19 +18,37 @@ export interface ParseResult {
   readonly problems: readonly Problem[];
 }
 
+/** Whether documents of other kinds are left alone (`envs/` and `policies/` hold other YAML, too) or are mistakes. */
+export type Strictness = "every-document" | "own-documents";
+
 /** Reads and validates one file of the DSL: every problem at once, the good documents among bad ones kept. Never throws. */
-export function parseDocuments(file: string, text: string): ParseResult {
+export function parseDocuments(file: string, text: string, strictness: Strictness = "every-document"): ParseResult {
+  if (strictness === "own-documents" && !looksLikeDsl(text)) return { documents: [], problems: [] };
   const { source, values, problems: yamlProblems } = readYaml(file, text);
   const documents: ParsedDocument[] = [];
   const problems = [...yamlProblems];
   const faulty = yamlProblems.length > 0;
   for (const [index, value] of values.entries()) {
-    if (value === null) continue;
+    if (value === null || (strictness === "own-documents" && !isOwn(value))) continue;
     const found = validate(source, index, value);
     if (Array.isArray(found)) problems.push(...found);
     else if (!faulty) documents.push({ source, index, value: found });
   }
   return { documents, problems: problems.length > 1 ? problems.sort(compareProblems) : problems };
+}
+
+const KIND_PATTERN = /(?:^|[{,\s])["']?kind["']?:\s*["']?([A-Za-z]{1,40})/g;
+
+function looksLikeDsl(text: string): boolean {
+  if (text.includes("xcloudflow.io/")) return true;
+  return [...text.matchAll(KIND_PATTERN)].some(([, kind]) => kind !== undefined && nearestName(kind, KINDS) !== undefined);
+}
+
+function isOwn(value: JsonValue): boolean {
+  if (!isJsonObject(value)) return false;
+  const { apiVersion, kind } = value;
+  if (typeof apiVersion === "string") return apiVersion.startsWith("xcloudflow.io/");
+  return typeof kind === "string" && nearestName(kind, KINDS) !== undefined;
 }
 
 function validate(source: Source, index: number, value: JsonValue): Document | Problem[] {

@@ -2,12 +2,11 @@ import { z } from "zod";
 import { durationSchema } from "../duration.ts";
 import {
   backupSchema,
-  breachReactionSchema,
-  checkSchema,
   concurrencySchema,
   driftPolicySchema,
   gateKindSchema,
   groupNameSchema,
+  observeSettingSchema,
   reconcileStrategySchema,
 } from "../route-settings.ts";
 import { blackoutSchema, windowSchema } from "../window.ts";
@@ -33,13 +32,6 @@ const strategyShorthand = z
     /^(on_drift|periodic|continuous|on_change)(:[0-9wdhms]+)?$/,
     "must be on_drift, periodic, continuous or on_change, with an interval if you like: periodic:15m",
   );
-
-/** A layer's own part of an observation; layers below fill in what is missing. */
-export const observeSettingSchema = z.strictObject({
-  window: durationSchema.optional(),
-  checks: z.array(checkSchema).max(100).optional(),
-  onBreach: breachReactionSchema.optional(),
-});
 
 /** What every layer from `.xcf.yaml` to the module may decide, in the words of the design's routing fields. */
 export const settingFields = {

@@ -56,6 +56,14 @@ export class Source {
     return this.at(node?.start ?? node?.key ?? 0);
   }
 
+  /** Position inside the text at `path`, where the file spells it as it is; else of its beginning. */
+  insideAt(document: number, path: Path, text: string, offset: number): Position {
+    const start = this.#find(document, path)?.start;
+    if (start === undefined) return this.valueAt(document, path);
+    if (this.text.startsWith(text, start)) return this.at(start + offset);
+    return this.text.startsWith(text, start + 1) ? this.at(start + 1 + offset) : this.at(start);
+  }
+
   /** `file:line:col` of the key at `path`. */
   reference(document: number, path: Path): string {
     const { line, col } = this.keyAt(document, path);

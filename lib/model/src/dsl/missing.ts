@@ -1,0 +1,22 @@
+import type { Monorepo } from "./monorepo-index.ts";
+import { didYouMean } from "./nearest.ts";
+import type { ParsedDocument } from "./parse.ts";
+import type { Problem } from "./problem.ts";
+import { outside } from "./module-ref.ts";
+import { problemAtValue } from "./report.ts";
+import { normalizeRepositoryPath } from "./repository-path.ts";
+import type { Path } from "./source.ts";
+
+/** A `ref` that locates no composition: outside the repository, or nothing there. */
+export function missingComposition(monorepo: Monorepo, document: ParsedDocument, path: Path, ref: string): Problem {
+  if (normalizeRepositoryPath(ref) === undefined) {
+    const { code, message, hint } = outside(ref);
+    return problemAtValue(document, path, { code, message, hint });
+  }
+  const stems = [...monorepo.compositionRefs.keys()].filter((known) => !/\.ya?ml$/.test(known));
+  return problemAtValue(document, path, {
+    code: "REF_MISSING",
+    message: `there is no composition at "${ref}"`,
+    hint: didYouMean(ref, stems, `add ${ref}.yaml, or correct the reference`),
+  });
+}
