@@ -1,4 +1,4 @@
-import { type EngineName, ENGINES } from "./route-settings.ts";
+import { ENGINES, type EngineName } from "./route-settings.ts";
 
 interface ContentRule {
   readonly engine: (typeof ENGINES)[number];
@@ -28,10 +28,16 @@ export function enginesFromContents(fileNames: readonly string[]): EngineName[] 
 }
 
 /** The one engine of a folder, the most preferred where there are several. */
-export function engineFromContents(fileNames: readonly string[], preferred: readonly EngineName[] = ENGINES): EngineName | undefined {
+export function engineFromContents(
+  fileNames: readonly string[],
+  preferred: readonly EngineName[] = ENGINES,
+): EngineName | undefined {
   return chooseEngine(enginesFromContents(fileNames), preferred);
 }
 
-export function chooseEngine(candidates: readonly EngineName[], preferred: readonly EngineName[]): EngineName | undefined {
+export function chooseEngine(
+  candidates: readonly EngineName[],
+  preferred: readonly EngineName[],
+): EngineName | undefined {
   return preferred.find((engine) => candidates.includes(engine)) ?? candidates[0];
 }

@@ -12,9 +12,7 @@ import {
 import type { InputValue, OutputNode } from "./input-value.ts";
 
 /** What an output reference turned out to mean in the place where it stands. */
-export type OutputBinding =
-  | { readonly address: string }
-  | { readonly fault: Omit<ExpressionFault, "offset"> };
+export type OutputBinding = { readonly address: string } | { readonly fault: Omit<ExpressionFault, "offset"> };
 
 /** What expressions can see. A name that is absent is undefined, and is a fault when it is used. */
 export interface StaticScope {
@@ -48,7 +46,12 @@ export function resolveStatic(value: InputValue, scope: StaticScope): Resolution
   return { value: resolveValue(value, scope, [], faults), faults };
 }
 
-function resolveValue(value: InputValue, scope: StaticScope, path: (string | number)[], faults: LocatedFault[]): InputValue {
+function resolveValue(
+  value: InputValue,
+  scope: StaticScope,
+  path: (string | number)[],
+  faults: LocatedFault[],
+): InputValue {
   if (typeof value === "string") return hasExpression(value) ? resolveString(value, scope, path, faults) : value;
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) {
@@ -99,7 +102,11 @@ function joinParts(text: string, parts: readonly InputValue[], scope: StaticScop
     } else if (isNode(part)) joined.push(part);
     else {
       const what = part === null ? "null" : Array.isArray(part) ? "a list" : "a map";
-      fault({ code: "EXPRESSION_MISPLACED", message: `${what} cannot be put into text`, hint: "let the expression be the whole value, or choose a part of it" });
+      fault({
+        code: "EXPRESSION_MISPLACED",
+        message: `${what} cannot be put into text`,
+        hint: "let the expression be the whole value, or choose a part of it",
+      });
       return text;
     }
   }
@@ -107,7 +114,11 @@ function joinParts(text: string, parts: readonly InputValue[], scope: StaticScop
   const [only] = joined;
   if (joined.length === 1 && typeof only === "string") return asSecret(only, scope, fault);
   if (typeof only === "string" && isSecretReference(only)) {
-    fault({ code: "EXPRESSION_MISPLACED", message: "a secret's path cannot have outputs in it", hint: "use variables and parameters only" });
+    fault({
+      code: "EXPRESSION_MISPLACED",
+      message: "a secret's path cannot have outputs in it",
+      hint: "use variables and parameters only",
+    });
     return text;
   }
   return { $xcf: "template", parts: joined };
@@ -117,7 +128,11 @@ function asSecret(value: InputValue, scope: StaticScope, fault: Report): InputVa
   if (typeof value !== "string" || !isSecretReference(value)) return value;
   if (scope.secrets === "text") return value;
   if (scope.secrets === "refuse") {
-    fault({ code: "EXPRESSION_MISPLACED", message: "a secret cannot be used here", hint: "secrets belong to a module's inputs" });
+    fault({
+      code: "EXPRESSION_MISPLACED",
+      message: "a secret cannot be used here",
+      hint: "secrets belong to a module's inputs",
+    });
     return value;
   }
   if (parseSecretReference(value) === undefined) {
@@ -146,7 +161,11 @@ function resolveReference(reference: Reference, scope: StaticScope, fault: Repor
       return scope.environment[reference.field];
     case "region":
       if (scope.region !== undefined) return scope.region;
-      fault({ code: "EXPRESSION_UNDEFINED", message: "${region} has no value here", hint: "give the composition regions in the environment" });
+      fault({
+        code: "EXPRESSION_UNDEFINED",
+        message: `\${region} has no value here`,
+        hint: "give the composition regions in the environment",
+      });
       return null;
     case "var":
       return lookUp(reference, scope.variables, "the environment's variables", fault);
@@ -171,13 +190,21 @@ function lookUp(
   if (values === undefined) return misplaced(reference, fault);
   let value: InputValue | undefined = Object.hasOwn(values, reference.name) ? values[reference.name] : undefined;
   if (value === undefined) {
-    fault({ code: "EXPRESSION_UNDEFINED", message: `\${${reference.kind}.${reference.name}} is not defined`, hint: nearHint(reference.name, values, where) });
+    fault({
+      code: "EXPRESSION_UNDEFINED",
+      message: `\${${reference.kind}.${reference.name}} is not defined`,
+      hint: nearHint(reference.name, values, where),
+    });
     return null;
   }
   for (const step of reference.path) {
     value = member(value, step);
     if (value === undefined) {
-      fault({ code: "EXPRESSION_UNDEFINED", message: `\${${formatReference(reference)}} leads to nothing`, hint: `look at ${reference.name} in ${where}` });
+      fault({
+        code: "EXPRESSION_UNDEFINED",
+        message: `\${${formatReference(reference)}} leads to nothing`,
+        hint: `look at ${reference.name} in ${where}`,
+      });
       return null;
     }
   }
@@ -186,7 +213,8 @@ function lookUp(
 
 function member(value: InputValue, step: string | number): InputValue | undefined {
   if (Array.isArray(value)) return typeof step === "number" ? value[step] : undefined;
-  if (typeof value !== "object" || value === null || typeof step === "number" || !Object.hasOwn(value, step)) return undefined;
+  if (typeof value !== "object" || value === null || typeof step === "number" || !Object.hasOwn(value, step))
+    return undefined;
   const found: InputValue = Reflect.get(value, step);
   return found;
 }

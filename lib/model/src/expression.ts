@@ -42,7 +42,9 @@ const NAME = "[a-z0-9][a-z0-9-]{0,62}";
 const IDENTIFIER = "[A-Za-z_][A-Za-z0-9_-]{0,127}";
 const STEPS = `((?:\\.${IDENTIFIER}|\\[\\d{1,9}\\])*)`;
 const VALUE_PATTERN = new RegExp(`^(var|param)\\.(${IDENTIFIER})${STEPS}$`);
-const OUTPUT_PATTERN = new RegExp(`^outputs\\.(?:(${NAME}):)?(${NAME})(?:@(${NAME}))?\\.(${NAME})\\.(${IDENTIFIER})${STEPS}$`);
+const OUTPUT_PATTERN = new RegExp(
+  `^outputs\\.(?:(${NAME}):)?(${NAME})(?:@(${NAME}))?\\.(${NAME})\\.(${IDENTIFIER})${STEPS}$`,
+);
 const STEP_PATTERN = new RegExp(`\\.(${IDENTIFIER})|\\[(\\d+)\\]`, "g");
 
 /** Whether a string needs more than being copied. Cheap, since almost no string does. */
@@ -70,7 +72,12 @@ export function parseTemplate(text: string): TemplateResult {
     literal += text.slice(at, open);
     const close = text.indexOf("}", open);
     if (close < 0) {
-      faults.push({ code: "EXPRESSION_SYNTAX", message: '"${" is not closed', hint: 'add "}", or write $${ for the text itself', offset: open });
+      faults.push({
+        code: "EXPRESSION_SYNTAX",
+        message: '"${" is not closed',
+        hint: 'add "}", or write $${ for the text itself',
+        offset: open,
+      });
       break;
     }
     const found = parseReference(text.slice(open + 2, close), open);
@@ -111,9 +118,9 @@ function explainReference(text: string, offset: number): ExpressionFault {
   const syntax = (hint: string): ExpressionFault => {
     return { code: "EXPRESSION_SYNTAX", message: `\${${shown}} is not well-formed`, hint, offset };
   };
-  if (root === "env") return syntax("write ${env.name} or ${env.tier}");
+  if (root === "env") return syntax(`write \${env.name} or \${env.tier}`);
   if (root === "var" || root === "param") return syntax(`write \${${root}.<name>}`);
-  if (root === "outputs") return syntax("write ${outputs.<composition>.<module>.<output>}");
+  if (root === "outputs") return syntax(`write \${outputs.<composition>.<module>.<output>}`);
   return {
     code: "EXPRESSION_UNKNOWN",
     message: `\${${shown}} means nothing`,
@@ -124,7 +131,9 @@ function explainReference(text: string, offset: number): ExpressionFault {
 
 /** The text of a template, such that parsing it gives the template again. */
 export function formatTemplate(template: Template): string {
-  return template.map((part) => (typeof part === "string" ? part.replaceAll("${", "$${") : `\${${formatReference(part)}}`)).join("");
+  return template
+    .map((part) => (typeof part === "string" ? part.replaceAll("${", "$${") : `\${${formatReference(part)}}`))
+    .join("");
 }
 
 export function formatReference(reference: Reference): string {
@@ -165,4 +174,3 @@ function collectOutputs(value: InputValue, found: OutputReference[]): void {
     for (const member of Object.values(value)) collectOutputs(member, found);
   }
 }
-

@@ -32,7 +32,22 @@ export interface MatrixRow {
 /** Lifecycle × change frequency: the platform's defaults, the only place where they are written. */
 export const MATRIX: Readonly<Record<Lifecycle, MatrixRow>> = {
   Foundation: {
-    typicalResources: ["vpc", "vnet", "vswitch", "subnet", "subnets", "network", "nat", "kms", "dns-zone", "eks", "gke", "aks", "ack", "k8s-cluster"],
+    typicalResources: [
+      "vpc",
+      "vnet",
+      "vswitch",
+      "subnet",
+      "subnets",
+      "network",
+      "nat",
+      "kms",
+      "dns-zone",
+      "eks",
+      "gke",
+      "aks",
+      "ack",
+      "k8s-cluster",
+    ],
     engines: ["terraform", "pulumi"],
     strategy: "on_drift",
     drift: "alert",
@@ -50,7 +65,25 @@ export const MATRIX: Readonly<Record<Lifecycle, MatrixRow>> = {
     },
   },
   Platform: {
-    typicalResources: ["rds", "cloudsql", "kafka", "msk", "redis", "elasticache", "bucket", "s3", "gcs", "oss", "queue", "sqs", "ingress", "lb", "alb", "nlb", "slb"],
+    typicalResources: [
+      "rds",
+      "cloudsql",
+      "kafka",
+      "msk",
+      "redis",
+      "elasticache",
+      "bucket",
+      "s3",
+      "gcs",
+      "oss",
+      "queue",
+      "sqs",
+      "ingress",
+      "lb",
+      "alb",
+      "nlb",
+      "slb",
+    ],
     engines: ["kubernetes", "provider", "terraform", "pulumi"],
     strategy: "periodic",
     drift: "correct",
@@ -133,9 +166,16 @@ const WORDS: ReadonlyMap<string, Lifecycle> = new Map(
  * The class that a module's path speaks of, when it is another one than the composition's. Config and Ephemeral hold
  * resources of any kind, and a path that speaks of two classes says nothing.
  */
-export function unusualClass(lifecycle: Lifecycle, ref: string): { readonly word: string; readonly lifecycle: Lifecycle } | undefined {
+export function unusualClass(
+  lifecycle: Lifecycle,
+  ref: string,
+): { readonly word: string; readonly lifecycle: Lifecycle } | undefined {
   if (lifecycle === "Config" || lifecycle === "Ephemeral") return undefined;
-  const last = ref.replace(/[?#@].*$/, "").split("/").at(-1) ?? "";
+  const last =
+    ref
+      .replace(/[?#@].*$/, "")
+      .split("/")
+      .at(-1) ?? "";
   const parts = last.toLowerCase().split(/[^a-z0-9]+/);
   const candidates = [last.toLowerCase(), ...parts, ...parts.map((part, index) => `${part}-${parts[index + 1] ?? ""}`)];
   const found = candidates.flatMap((word) => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { addressSchema } from "./address.ts";
 import { durationSchema } from "./duration.ts";
 import { changeFrequencySchema, lifecycleSchema } from "./lifecycle.ts";
+import { routeLayerNameSchema } from "./route.ts";
 import {
   backupSchema,
   concurrencySchema,
@@ -12,7 +13,6 @@ import {
   observeSettingSchema,
   reconcileStrategySchema,
 } from "./route-settings.ts";
-import { routeLayerNameSchema } from "./route.ts";
 import { blackoutSchema, windowSchema } from "./window.ts";
 
 function placed<T extends z.ZodType>(value: T) {

@@ -85,9 +85,13 @@ function overrideSimple({ route }: Draft, layer: RouteLayer): void {
 
 function decideReconcile({ route }: Draft, layer: RouteLayer): void {
   const { strategy, interval } = layer;
-  if (interval !== undefined) route.reconcile = { ...route.reconcile, value: { ...route.reconcile.value, interval: interval.value } };
+  if (interval !== undefined)
+    route.reconcile = { ...route.reconcile, value: { ...route.reconcile.value, interval: interval.value } };
   if (strategy !== undefined) {
-    route.reconcile = { value: { ...route.reconcile.value, strategy: strategy.value }, from: originOf(layer, strategy) };
+    route.reconcile = {
+      value: { ...route.reconcile.value, strategy: strategy.value },
+      from: originOf(layer, strategy),
+    };
   }
 }
 
@@ -146,7 +150,10 @@ function decideWindows(draft: Draft, layer: RouteLayer, question: RouteQuestion)
     };
   }
   if (blackouts !== undefined) {
-    draft.blackouts = { value: [...(draft.blackouts?.value ?? []), ...blackouts.value], from: originOf(layer, blackouts) };
+    draft.blackouts = {
+      value: [...(draft.blackouts?.value ?? []), ...blackouts.value],
+      from: originOf(layer, blackouts),
+    };
   }
 }
 

@@ -47,7 +47,11 @@ export function stricterRoute(governing: Route, proposed: Route): Route {
   return route;
 }
 
-function stricterBy<T extends { readonly value: V }, V>(governing: T, proposed: T, rank: (value: T["value"]) => number): T {
+function stricterBy<T extends { readonly value: V }, V>(
+  governing: T,
+  proposed: T,
+  rank: (value: T["value"]) => number,
+): T {
   return rank(governing.value) > rank(proposed.value) ? governing : proposed;
 }
 
@@ -84,7 +88,10 @@ function stricterObserve(governing: Route["observe"], proposed: Route["observe"]
   const [old, next] = [governing.value, proposed.value];
   const longer = (durationSeconds(old.window) ?? 0) > (durationSeconds(next.window) ?? 0) ? old.window : next.window;
   const onBreach = REACTIONS.indexOf(old.onBreach) > REACTIONS.indexOf(next.onBreach) ? old.onBreach : next.onBreach;
-  return { value: { window: longer, checks: distinct([...old.checks, ...next.checks]), onBreach }, from: governing.from };
+  return {
+    value: { window: longer, checks: distinct([...old.checks, ...next.checks]), onBreach },
+    from: governing.from,
+  };
 }
 
 function longerLife(governing: Route["ttl"], proposed: Route["ttl"]): Route["ttl"] {

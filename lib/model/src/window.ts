@@ -4,13 +4,20 @@ import { isTimeZone } from "./time-zone.ts";
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"] as const;
 const DAY_PATTERN = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:-(Mon|Tue|Wed|Thu|Fri|Sat|Sun))?$/;
 
-const daySchema = z.string().regex(DAY_PATTERN, "must be a day (Mon, Tue, Wed, Thu, Fri, Sat, Sun) or a range such as Mon-Thu");
+const daySchema = z
+  .string()
+  .regex(DAY_PATTERN, "must be a day (Mon, Tue, Wed, Thu, Fri, Sat, Sun) or a range such as Mon-Thu");
 
-const timeSchema = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day from "00:00" to "23:59", quoted');
+const timeSchema = z
+  .string()
+  .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day from "00:00" to "23:59", quoted');
 
 export const timeZoneSchema = z
   .string()
-  .refine(isTimeZone, { error: "is no time zone (an IANA name, such as Europe/Berlin or UTC)", params: { list: "timezone" } });
+  .refine(isTimeZone, {
+    error: "is no time zone (an IANA name, such as Europe/Berlin or UTC)",
+    params: { list: "timezone" },
+  });
 
 /** A recurring time in which changes may run. `to` earlier than or equal to `from` ends on the next day. */
 export const windowSchema = z.strictObject({
@@ -73,17 +80,21 @@ function localTime(instant: Date, timezone: string): LocalTime {
   const parts: Partial<Record<Intl.DateTimeFormatPartTypes, string>> = {};
   for (const part of format.formatToParts(instant)) parts[part.type] = part.value;
   return {
-    day: DAYS.findIndex((day) => day === parts.weekday),
+    day: dayIndex(parts.weekday),
     minute: Number(parts.hour) * 60 + Number(parts.minute),
     date: `${parts.year}-${parts.month}-${parts.day}`,
   };
 }
 
+function dayIndex(name: string | undefined): number {
+  return DAYS.findIndex((day) => day === name);
+}
+
 function coversDay(days: readonly string[], day: number): boolean {
   return days.some((text) => {
     const match = DAY_PATTERN.exec(text);
-    const first = DAYS.findIndex((name) => name === match?.[1]);
-    const last = match?.[2] === undefined ? first : DAYS.findIndex((name) => name === match[2]);
+    const first = dayIndex(match?.[1]);
+    const last = match?.[2] === undefined ? first : dayIndex(match[2]);
     return first <= last ? day >= first && day <= last : day >= first || day <= last;
   });
 }

@@ -7,7 +7,10 @@ import { selectorSchema } from "./selector.ts";
 /** What only a plan can tell: looked at when the ChangeSet is assembled. */
 const planConditionSchema = z.strictObject({
   resourceTypes: z.array(z.string().min(1).max(200)).min(1).optional(),
-  actions: z.array(z.enum(["create", "update", "replace", "delete"])).min(1).optional(),
+  actions: z
+    .array(z.enum(["create", "update", "replace", "delete"]))
+    .min(1)
+    .optional(),
   monthlyCostAbove: z.number().min(0).optional(),
 });
 

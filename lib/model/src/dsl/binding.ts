@@ -20,33 +20,65 @@ export function bindOutput(monorepo: Monorepo, from: Instance, reference: Output
   const environment = reference.environment ?? from.environment;
   const placed = monorepo.placements.get(environment);
   if (placed === undefined) {
-    return fault("ENVIRONMENT_MISSING", `there is no environment "${environment}"`, didYouMean(environment, monorepo.environments.keys(), "add it under envs/"));
+    return fault(
+      "ENVIRONMENT_MISSING",
+      `there is no environment "${environment}"`,
+      didYouMean(environment, monorepo.environments.keys(), "add it under envs/"),
+    );
   }
   const composition = monorepo.compositions.get(reference.composition);
   if (composition === undefined) {
-    return fault("COMPOSITION_MISSING", `there is no composition "${reference.composition}"`, didYouMean(reference.composition, monorepo.compositions.keys(), "a composition is named by its metadata.name"));
+    return fault(
+      "COMPOSITION_MISSING",
+      `there is no composition "${reference.composition}"`,
+      didYouMean(reference.composition, monorepo.compositions.keys(), "a composition is named by its metadata.name"),
+    );
   }
   const names = moduleNames(composition.value);
   if (!names.includes(reference.module)) {
-    return fault("MODULE_MISSING", `the composition "${reference.composition}" has no module "${reference.module}"`, didYouMean(reference.module, names, `its modules are ${names.join(", ")}`));
+    return fault(
+      "MODULE_MISSING",
+      `the composition "${reference.composition}" has no module "${reference.module}"`,
+      didYouMean(reference.module, names, `its modules are ${names.join(", ")}`),
+    );
   }
   const regions = placed.get(reference.composition);
   if (regions === undefined) {
     const hint = `add it to the environment's compositions, or name another environment: \${outputs.<environment>:${reference.composition}.…}`;
-    return fault("OUTPUT_UNBOUND", `the environment "${environment}" has no composition "${reference.composition}"`, hint);
+    return fault(
+      "OUTPUT_UNBOUND",
+      `the environment "${environment}" has no composition "${reference.composition}"`,
+      hint,
+    );
   }
   const region = chooseRegion(reference, from, regions);
   if (region === undefined) {
     const known = regions.filter((name) => name !== undefined);
     const wanted = reference.region ?? from.region;
     const what = wanted === undefined ? "needs a region" : `is not in region "${wanted}"`;
-    return fault("OUTPUT_UNBOUND", `"${reference.composition}" ${what} in "${environment}"`, `write ${reference.composition}@${known[0] ?? "<region>"}; its regions are ${known.join(", ")}`);
+    return fault(
+      "OUTPUT_UNBOUND",
+      `"${reference.composition}" ${what} in "${environment}"`,
+      `write ${reference.composition}@${known[0] ?? "<region>"}; its regions are ${known.join(", ")}`,
+    );
   }
-  return { address: formatAddress({ environment, composition: reference.composition, region: region.name, module: reference.module }) };
+  return {
+    address: formatAddress({
+      environment,
+      composition: reference.composition,
+      region: region.name,
+      module: reference.module,
+    }),
+  };
 }
 
-function chooseRegion(reference: OutputReference, from: Instance, regions: readonly (string | undefined)[]): { readonly name: string | undefined } | undefined {
-  if (reference.region !== undefined) return regions.includes(reference.region) ? { name: reference.region } : undefined;
+function chooseRegion(
+  reference: OutputReference,
+  from: Instance,
+  regions: readonly (string | undefined)[],
+): { readonly name: string | undefined } | undefined {
+  if (reference.region !== undefined)
+    return regions.includes(reference.region) ? { name: reference.region } : undefined;
   if (from.region !== undefined && regions.includes(from.region)) return { name: from.region };
   return regions.includes(undefined) ? { name: undefined } : undefined;
 }
@@ -61,7 +93,9 @@ export function bindDependency(monorepo: Monorepo, from: Instance, composition: 
   if (regions === undefined || document === undefined) return [];
   const chosen = regions.includes(from.region) ? [from.region] : regions.includes(undefined) ? [undefined] : regions;
   return chosen.flatMap((region) =>
-    moduleNames(document.value).map((module) => formatAddress({ environment: from.environment, composition, region, module })),
+    moduleNames(document.value).map((module) =>
+      formatAddress({ environment: from.environment, composition, region, module }),
+    ),
   );
 }
 

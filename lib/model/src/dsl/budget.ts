@@ -4,7 +4,10 @@ import { selectorSchema } from "./selector.ts";
 
 export const budgetLimitFields = {
   monthly: z.number().min(0),
-  currency: z.string().regex(/^[A-Z]{3}$/, "must be a currency's three letters, such as USD").default("USD"),
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/, "must be a currency's three letters, such as USD")
+    .default("USD"),
   onExceed: z.enum(["deny", "require-approval", "warn"]).default("require-approval"),
 };
 

@@ -16,7 +16,12 @@ import { checkSettings } from "./setting-checks.ts";
 import { walkStrings } from "./walk-strings.ts";
 
 /** What can be said of a composition before any environment assembles it. */
-export function checkComposition(monorepo: Monorepo, composition: ParsedDocument<Composition>, options: MonorepoOptions, problems: Problem[]): void {
+export function checkComposition(
+  monorepo: Monorepo,
+  composition: ParsedDocument<Composition>,
+  options: MonorepoOptions,
+  problems: Problem[],
+): void {
   checkFrequency(composition, problems);
   checkDependencies(monorepo, composition, problems);
   checkDefaults(composition, problems);
@@ -46,7 +51,13 @@ function checkDependencies(monorepo: Monorepo, composition: ParsedDocument<Compo
     if (target === undefined) problems.push(missingComposition(monorepo, composition, path, ref));
     else if (target === composition) {
       const { name } = composition.value.metadata;
-      problems.push(problemAtValue(composition, path, { code: "CYCLE", message: `"${name}" depends on itself: ${name} → ${name}`, hint: "remove this reference" }));
+      problems.push(
+        problemAtValue(composition, path, {
+          code: "CYCLE",
+          message: `"${name}" depends on itself: ${name} → ${name}`,
+          hint: "remove this reference",
+        }),
+      );
     }
   }
 }
@@ -97,7 +108,13 @@ function checkModules(composition: ParsedDocument<Composition>, options: Monorep
   }
 }
 
-function checkModuleRef(composition: ParsedDocument<Composition>, index: number, text: string, options: MonorepoOptions, problems: Problem[]): void {
+function checkModuleRef(
+  composition: ParsedDocument<Composition>,
+  index: number,
+  text: string,
+  options: MonorepoOptions,
+  problems: Problem[],
+): void {
   const path = ["spec", "modules", index, "ref"];
   const result = parseModuleRef(text);
   if (!result.ok) {
@@ -106,11 +123,22 @@ function checkModuleRef(composition: ParsedDocument<Composition>, index: number,
   }
   const { ref } = result;
   if (ref.kind === "local" && options.folderExists !== undefined && !options.folderExists(ref.path)) {
-    problems.push(problemAtValue(composition, path, { code: "REF_MISSING", message: `there is no folder "${ref.path}"`, hint: "add the module, or correct the reference" }));
+    problems.push(
+      problemAtValue(composition, path, {
+        code: "REF_MISSING",
+        message: `there is no folder "${ref.path}"`,
+        hint: "add the module, or correct the reference",
+      }),
+    );
   }
   if (ref.kind === "git" && !ref.pinned) {
     problems.push(
-      problemAtValue(composition, path, { code: "REF_UNPINNED", message: `"${ref.ref}" can move`, hint: "name a commit by its full hash", severity: "warning" }),
+      problemAtValue(composition, path, {
+        code: "REF_UNPINNED",
+        message: `"${ref.ref}" can move`,
+        hint: "name a commit by its full hash",
+        severity: "warning",
+      }),
     );
   }
 }
@@ -123,7 +151,14 @@ function checkInputs(monorepo: Monorepo, composition: ParsedDocument<Composition
       if (!text.includes("${")) return;
       const parsed = parseTemplate(text);
       if (!parsed.ok) {
-        for (const fault of parsed.faults) problems.push(problemInside(composition, path, text, fault.offset, { code: fault.code, message: fault.message, hint: fault.hint }));
+        for (const fault of parsed.faults)
+          problems.push(
+            problemInside(composition, path, text, fault.offset, {
+              code: fault.code,
+              message: fault.message,
+              hint: fault.hint,
+            }),
+          );
         return;
       }
       for (const part of parsed.template) {
@@ -142,13 +177,29 @@ function checkInputs(monorepo: Monorepo, composition: ParsedDocument<Composition
   }
 }
 
-function checkOutputs(monorepo: Monorepo, composition: ParsedDocument<Composition>, path: readonly PropertyKey[], text: string, problems: Problem[]): void {
+function checkOutputs(
+  monorepo: Monorepo,
+  composition: ParsedDocument<Composition>,
+  path: readonly PropertyKey[],
+  text: string,
+  problems: Problem[],
+): void {
   for (const reference of outputReferences(text)) {
     const offset = Math.max(0, text.indexOf(reference.composition) - "${outputs.".length);
     const target = monorepo.compositions.get(reference.composition);
     if (target === undefined) {
-      const hint = didYouMean(reference.composition, monorepo.compositions.keys(), "a composition is named by its metadata.name");
-      problems.push(problemInside(composition, path, text, offset, { code: "COMPOSITION_MISSING", message: `there is no composition "${reference.composition}"`, hint }));
+      const hint = didYouMean(
+        reference.composition,
+        monorepo.compositions.keys(),
+        "a composition is named by its metadata.name",
+      );
+      problems.push(
+        problemInside(composition, path, text, offset, {
+          code: "COMPOSITION_MISSING",
+          message: `there is no composition "${reference.composition}"`,
+          hint,
+        }),
+      );
       continue;
     }
     const names = moduleNames(target.value);
@@ -162,4 +213,3 @@ function checkOutputs(monorepo: Monorepo, composition: ParsedDocument<Compositio
     );
   }
 }
-

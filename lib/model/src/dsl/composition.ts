@@ -67,7 +67,10 @@ export const compositionSpecSchema = z.strictObject({
   changeFrequency: changeFrequencySchema.optional(),
   parameters: z.record(identifierSchema, parameterSchema).optional(),
   modules: z.array(moduleSchema).min(1).max(1_000),
-  dependencies: z.array(z.strictObject({ ref: referenceSchema })).max(1_000).optional(),
+  dependencies: z
+    .array(z.strictObject({ ref: referenceSchema }))
+    .max(1_000)
+    .optional(),
   engine: engineNameSchema.optional(),
   moved: z.array(moveSchema).max(1_000).optional(),
   ...settingFields,

@@ -5,7 +5,8 @@ import { isPlainMap, type PlainMap, type PlainValue } from "./plain-value.ts";
 export function mergeEngineConfigs(layers: readonly (EngineConfig | undefined)[]): EngineConfig {
   const merged: Record<string, PlainMap> = {};
   for (const layer of layers) {
-    for (const [engine, config] of Object.entries(layer ?? {})) merged[engine] = mergeMaps(merged[engine] ?? {}, config);
+    for (const [engine, config] of Object.entries(layer ?? {}))
+      merged[engine] = mergeMaps(merged[engine] ?? {}, config);
   }
   return merged;
 }

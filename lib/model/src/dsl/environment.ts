@@ -4,7 +4,15 @@ import { tierSchema } from "../lifecycle.ts";
 import { groupNameSchema } from "../route-settings.ts";
 import { budgetLimitFields } from "./budget.ts";
 import { moveSchema } from "./composition.ts";
-import { anyMapSchema, anyValueSchema, engineConfigSchema, identifierSchema, ownerSchema, poolSchema, referenceSchema } from "./field.ts";
+import {
+  anyMapSchema,
+  anyValueSchema,
+  engineConfigSchema,
+  identifierSchema,
+  ownerSchema,
+  poolSchema,
+  referenceSchema,
+} from "./field.ts";
 import { matrixOverridesSchema } from "./matrix-overrides.ts";
 import { apiVersionSchema, labelsSchema, metadataSchema } from "./metadata.ts";
 import { settingFields } from "./settings.ts";

@@ -1,7 +1,8 @@
 import { decideRoute } from "../route-layers.ts";
 import { findCycles } from "./cycles.ts";
 import type { DeclaredUnit, Expansion } from "./expansion.ts";
-import type { Monorepo } from "./monorepo-index.ts";
+import { findComposition, type Monorepo } from "./monorepo-index.ts";
+import { movesOf, parseMoveEnd, placedMoves } from "./moves.ts";
 import type { Problem } from "./problem.ts";
 import { problemAtReference, problemAtValue } from "./report.ts";
 import { routeQuestion } from "./route-question.ts";
@@ -11,6 +12,7 @@ export function checkExpansions(monorepo: Monorepo, expansions: readonly Expansi
   checkCycles(expansions, problems);
   for (const expansion of expansions) {
     checkDependenciesDeployed(monorepo, expansion, problems);
+    checkMoves(monorepo, expansion, problems);
     checkRoutes(monorepo, expansion, problems);
   }
 }
@@ -46,7 +48,7 @@ function checkDependenciesDeployed(monorepo: Monorepo, expansion: Expansion, pro
   const placed = monorepo.placements.get(name);
   for (const composition of new Set(expansion.units.map((unit) => unit.source.composition))) {
     for (const [index, { ref }] of (composition.value.spec.dependencies ?? []).entries()) {
-      const target = findTarget(monorepo, ref);
+      const target = findComposition(monorepo, ref)?.value.metadata.name;
       if (target === undefined || placed?.has(target) === true) continue;
       problems.push(
         problemAtValue(composition, ["spec", "dependencies", index, "ref"], {
@@ -60,8 +62,31 @@ function checkDependenciesDeployed(monorepo: Monorepo, expansion: Expansion, pro
   }
 }
 
-function findTarget(monorepo: Monorepo, ref: string): string | undefined {
-  return monorepo.compositionRefs.get(ref);
+function checkMoves(monorepo: Monorepo, expansion: Expansion, problems: Problem[]): void {
+  const addresses = new Set(expansion.units.map((unit) => unit.address));
+  for (const { move, document, path, composition } of placedMoves(monorepo, expansion.environment)) {
+    for (const end of ["from", "to"] as const) {
+      const parsed = parseMoveEnd(move[end]);
+      if (parsed !== undefined && (parsed.composition ?? composition) !== undefined) continue;
+      problems.push(
+        problemAtValue(document, [...path, end], {
+          code: "MOVE_INVALID",
+          message: `"${move[end]}" is no end of a move`,
+          hint: "write <composition>[@<region>]/<module>; in a composition <module> alone means its own",
+        }),
+      );
+    }
+  }
+  for (const [to, from] of movesOf(monorepo, expansion.environment)) {
+    if (!addresses.has(from)) continue;
+    problems.push(
+      problemAtValue(expansion.environment, ["metadata", "name"], {
+        code: "MOVE_TAKEN",
+        message: `${from} cannot move to ${to}, since the repository still declares it`,
+        hint: "remove the move, or the old unit",
+      }),
+    );
+  }
 }
 
 function checkRoutes(monorepo: Monorepo, expansion: Expansion, problems: Problem[]): void {

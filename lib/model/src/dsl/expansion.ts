@@ -1,7 +1,7 @@
 import { type Address, formatAddress } from "../address.ts";
 import type { Edge } from "../compilation.ts";
 import { resolveStatic, type StaticScope } from "../expression-resolution.ts";
-import { type Inputs, inputNodes, type InputValue } from "../input-value.ts";
+import { type Inputs, type InputValue, inputNodes } from "../input-value.ts";
 import { canonicalLifecycle, type Lifecycle } from "../lifecycle.ts";
 import type { RouteLayer } from "../route-layer.ts";
 import { bindDependency, bindOutput, type Instance } from "./binding.ts";
@@ -81,14 +81,23 @@ class ExpansionWork {
   assemble(assembly: Assembly, index: number): void {
     const composition = findComposition(this.#monorepo, assembly.ref);
     if (composition === undefined) {
-      this.problems.push(missingComposition(this.#monorepo, this.#environment, ["spec", "compositions", index, "ref"], assembly.ref));
+      this.problems.push(
+        missingComposition(this.#monorepo, this.#environment, ["spec", "compositions", index, "ref"], assembly.ref),
+      );
       return;
     }
     const specific = assemblyLayers(this.#environment, index);
     for (const [position, region] of (assembly.regions ?? [undefined]).entries()) {
       const path = ["spec", "compositions", index, ...(region === undefined ? ["ref"] : ["regions", position])];
       if (!this.#isFirst(composition.value.metadata.name, region, index, path)) continue;
-      const parameters = resolveParameters(this.#environment, index, assembly, composition, this.#scope(region), this.problems);
+      const parameters = resolveParameters(
+        this.#environment,
+        index,
+        assembly,
+        composition,
+        this.#scope(region),
+        this.problems,
+      );
       this.#expandInstance(composition, region, specific, parameters);
     }
   }
@@ -111,14 +120,25 @@ class ExpansionWork {
     return false;
   }
 
-  #expandInstance(composition: ParsedDocument<Composition>, region: string | undefined, specific: readonly RouteLayer[], parameters: Readonly<Record<string, InputValue>>): void {
+  #expandInstance(
+    composition: ParsedDocument<Composition>,
+    region: string | undefined,
+    specific: readonly RouteLayer[],
+    parameters: Readonly<Record<string, InputValue>>,
+  ): void {
     const { spec } = composition.value;
-    const instance: Instance = { environment: this.#environment.value.metadata.name, composition: composition.value.metadata.name, region };
+    const instance: Instance = {
+      environment: this.#environment.value.metadata.name,
+      composition: composition.value.metadata.name,
+      region,
+    };
     const names = moduleNames(composition.value);
     const shared = [...this.#sharedLayers(spec), ...specific, ...compositionLayers(composition)];
     const needed = (spec.dependencies ?? []).flatMap(({ ref }) => {
       const target = findComposition(this.#monorepo, ref);
-      return target === undefined || target === composition ? [] : bindDependency(this.#monorepo, instance, target.value.metadata.name);
+      return target === undefined || target === composition
+        ? []
+        : bindDependency(this.#monorepo, instance, target.value.metadata.name);
     });
     for (const [moduleIndex, module] of spec.modules.entries()) {
       const name = names[moduleIndex];
@@ -184,17 +204,29 @@ class ExpansionWork {
     return this.#resolveMap(this.#environment, ["spec", "variables"], spec.variables ?? {}, scope);
   }
 
-  #resolveInputs(composition: ParsedDocument<Composition>, moduleIndex: number, module: Module, scope: StaticScope): Inputs {
+  #resolveInputs(
+    composition: ParsedDocument<Composition>,
+    moduleIndex: number,
+    module: Module,
+    scope: StaticScope,
+  ): Inputs {
     return this.#resolveMap(composition, ["spec", "modules", moduleIndex, "inputs"], module.inputs ?? {}, scope);
   }
 
-  #resolveMap(document: ParsedDocument, path: Path, values: Readonly<Record<string, PlainValue>>, scope: StaticScope): Record<string, InputValue> {
+  #resolveMap(
+    document: ParsedDocument,
+    path: Path,
+    values: Readonly<Record<string, PlainValue>>,
+    scope: StaticScope,
+  ): Record<string, InputValue> {
     const resolved: Record<string, InputValue> = {};
     for (const [key, value] of Object.entries(values)) {
       const { value: result, faults } = resolveStatic(value, scope);
       for (const fault of faults) {
         const text = valueAt(value, fault.path);
-        this.problems.push(problemInside(document, [...path, key, ...fault.path], text, fault.offset, this.#within(fault)));
+        this.problems.push(
+          problemInside(document, [...path, key, ...fault.path], text, fault.offset, this.#within(fault)),
+        );
       }
       resolved[key] = result;
     }
@@ -202,16 +234,36 @@ class ExpansionWork {
   }
 
   #within(fault: Report): Report {
-    return { code: fault.code, message: `${fault.message} (environment "${this.#environment.value.metadata.name}")`, hint: fault.hint };
+    return {
+      code: fault.code,
+      message: `${fault.message} (environment "${this.#environment.value.metadata.name}")`,
+      hint: fault.hint,
+    };
   }
 
-  #engineConfig(composition: ParsedDocument<Composition>, moduleIndex: number, module: Module, scope: StaticScope): EngineConfig {
+  #engineConfig(
+    composition: ParsedDocument<Composition>,
+    moduleIndex: number,
+    module: Module,
+    scope: StaticScope,
+  ): EngineConfig {
     const { spec } = composition.value;
-    const merged = mergeEngineConfigs([this.#platformConfig, this.#environment.value.spec.engineConfig, spec.engineConfig, module.engineConfig]);
+    const merged = mergeEngineConfigs([
+      this.#platformConfig,
+      this.#environment.value.spec.engineConfig,
+      spec.engineConfig,
+      module.engineConfig,
+    ]);
     if (Object.keys(merged).length === 0) return merged;
     const { value, faults } = resolveStatic(merged, { ...scope, secrets: "refuse", bindOutput: undefined });
     for (const fault of faults) {
-      this.problems.push(problemAtValue(composition, ["spec", "modules", moduleIndex], this.#within({ ...fault, message: `engineConfig: ${fault.message}` })));
+      this.problems.push(
+        problemAtValue(
+          composition,
+          ["spec", "modules", moduleIndex],
+          this.#within({ ...fault, message: `engineConfig: ${fault.message}` }),
+        ),
+      );
     }
     const resolved = withoutNodes(value);
     return isPlainMap(resolved) ? onlyMaps(resolved) : {};
@@ -230,10 +282,14 @@ class ExpansionWork {
 }
 
 function onlyMaps(config: PlainMap): EngineConfig {
-  return Object.fromEntries(Object.entries(config).filter((entry): entry is [string, PlainMap] => isPlainMap(entry[1])));
+  return Object.fromEntries(
+    Object.entries(config).filter((entry): entry is [string, PlainMap] => isPlainMap(entry[1])),
+  );
 }
 
 function platformEngineConfig(monorepo: Monorepo): EngineConfig {
   const engines = Object.entries(monorepo.platform?.value.spec.engines ?? {});
-  return Object.fromEntries(engines.flatMap(([engine, { config }]) => (config === undefined ? [] : [[engine, config]])));
+  return Object.fromEntries(
+    engines.flatMap(([engine, { config }]) => (config === undefined ? [] : [[engine, config]])),
+  );
 }

@@ -1,4 +1,4 @@
-import { canonicalLifecycle, type ChangeFrequency, type Lifecycle, type LifecycleName } from "../lifecycle.ts";
+import { type ChangeFrequency, canonicalLifecycle, type Lifecycle, type LifecycleName } from "../lifecycle.ts";
 import { MATRIX } from "../matrix.ts";
 import type { RouteLayer } from "../route-layer.ts";
 import { reconcileStrategySchema } from "../route-settings.ts";
@@ -25,8 +25,10 @@ function settingsLayer(
   const draft: Draft = { layer, specific };
   const { reconcile, reconcileStrategy, approvalPolicy, windows, blackouts, observe } = settings;
   if (reconcileStrategy !== undefined) placeShorthand(draft, reconcileStrategy, at("reconcileStrategy"));
-  if (reconcile?.strategy !== undefined) draft.strategy = { value: reconcile.strategy, at: at("reconcile", "strategy") };
-  if (reconcile?.interval !== undefined) draft.interval = { value: reconcile.interval, at: at("reconcile", "interval") };
+  if (reconcile?.strategy !== undefined)
+    draft.strategy = { value: reconcile.strategy, at: at("reconcile", "strategy") };
+  if (reconcile?.interval !== undefined)
+    draft.interval = { value: reconcile.interval, at: at("reconcile", "interval") };
   if (settings.driftPolicy !== undefined) draft.drift = { value: settings.driftPolicy, at: at("driftPolicy") };
   if (settings.backupPolicy !== undefined) draft.backup = { value: settings.backupPolicy, at: at("backupPolicy") };
   if (approvalPolicy !== undefined) placeApproval(draft, approvalPolicy, (...below) => at("approvalPolicy", ...below));
@@ -106,7 +108,8 @@ function matrixLayers(
     const wanted = frequency ?? MATRIX[lifecycle].usualFrequency;
     const cell = row.frequencies?.[wanted];
     if (row.engines !== undefined) draft.engines = { value: row.engines, at: at("engines") };
-    if (cell?.interval !== undefined) draft.interval = { value: cell.interval, at: at("frequencies", wanted, "interval") };
+    if (cell?.interval !== undefined)
+      draft.interval = { value: cell.interval, at: at("frequencies", wanted, "interval") };
     if (cell?.concurrency !== undefined) {
       draft.concurrency = { value: cell.concurrency, at: at("frequencies", wanted, "concurrency") };
     }
@@ -115,7 +118,9 @@ function matrixLayers(
   return layers;
 }
 
-function rowsOf(overrides: MatrixOverrides | undefined): [LifecycleName, NonNullable<MatrixOverrides[LifecycleName]>][] {
+function rowsOf(
+  overrides: MatrixOverrides | undefined,
+): [LifecycleName, NonNullable<MatrixOverrides[LifecycleName]>][] {
   const rows: [LifecycleName, NonNullable<MatrixOverrides[LifecycleName]>][] = [];
   for (const name of overrides === undefined ? [] : LIFECYCLE_NAMES) {
     const row = overrides?.[name];
@@ -158,12 +163,15 @@ export function moduleLayers(composition: ParsedDocument<Composition>, index: nu
   const draft = settingsLayer("module", true, composition, path, module);
   const { policies } = module;
   if (module.engine !== undefined) draft.engine = { value: module.engine, at: at("engine") };
-  if (policies?.approval !== undefined) placeApproval(draft, policies.approval, (...below) => at("policies", "approval", ...below));
+  if (policies?.approval !== undefined)
+    placeApproval(draft, policies.approval, (...below) => at("policies", "approval", ...below));
   if (policies?.backup !== undefined) draft.backup = { value: policies.backup, at: at("policies", "backup") };
   if (policies?.drift !== undefined) draft.drift = { value: policies.drift, at: at("policies", "drift") };
   const reconcile = policies?.reconcile;
-  if (reconcile?.strategy !== undefined) draft.strategy = { value: reconcile.strategy, at: at("policies", "reconcile", "strategy") };
-  if (reconcile?.interval !== undefined) draft.interval = { value: reconcile.interval, at: at("policies", "reconcile", "interval") };
+  if (reconcile?.strategy !== undefined)
+    draft.strategy = { value: reconcile.strategy, at: at("policies", "reconcile", "strategy") };
+  if (reconcile?.interval !== undefined)
+    draft.interval = { value: reconcile.interval, at: at("policies", "reconcile", "interval") };
   return kept([withChecks(draft, module.checks, () => at("checks"))]);
 }
 
@@ -171,7 +179,10 @@ export function moduleLayers(composition: ParsedDocument<Composition>, index: nu
 function withChecks(draft: Draft, checks: Composition["spec"]["checks"], at: () => string): Draft {
   if (checks === undefined) return draft;
   const { observe } = draft;
-  draft.observe = { value: { ...observe?.value, checks: [...(observe?.value.checks ?? []), ...checks] }, at: observe?.at ?? at() };
+  draft.observe = {
+    value: { ...observe?.value, checks: [...(observe?.value.checks ?? []), ...checks] },
+    at: observe?.at ?? at(),
+  };
   return draft;
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { durationSchema } from "../duration.ts";
 import { changeFrequencySchema, lifecycleNameSchema } from "../lifecycle.ts";
 import { concurrencySchema, engineNameSchema } from "../route-settings.ts";
-import { durationSchema } from "../duration.ts";
 import { settingFields } from "./settings.ts";
 
 const cellSchema = z.strictObject({ interval: durationSchema.optional(), concurrency: concurrencySchema.optional() });

@@ -26,7 +26,8 @@ export function measureValue(source: Source, document: number, value: JsonValue,
 
 function walk(measure: Measure, value: JsonValue): void {
   measure.values += 1;
-  if (measure.values > LIMITS.values) stop(measure, `the file has more than ${LIMITS.values} values`, "do not multiply values by aliases");
+  if (measure.values > LIMITS.values)
+    stop(measure, `the file has more than ${LIMITS.values} values`, "do not multiply values by aliases");
   if (measure.stopped) return;
   if (typeof value === "string") measureString(measure, value);
   else if (typeof value === "number") measureNumber(measure, value);
@@ -42,13 +43,29 @@ function measureString(measure: Measure, text: string): void {
 
 function measureNumber(measure: Measure, value: number): void {
   if (Number.isSafeInteger(value) || (!Number.isInteger(value) && Number.isFinite(value))) return;
-  if (Number.isFinite(value)) report(measure, "NUMBER_INEXACT", "this number is too large to be kept exactly", "put it in quotes to keep its digits");
-  else report(measure, "NUMBER_INVALID", "infinity and not-a-number are no values here", "write a number, or put it in quotes");
+  if (Number.isFinite(value))
+    report(
+      measure,
+      "NUMBER_INEXACT",
+      "this number is too large to be kept exactly",
+      "put it in quotes to keep its digits",
+    );
+  else
+    report(
+      measure,
+      "NUMBER_INVALID",
+      "infinity and not-a-number are no values here",
+      "write a number, or put it in quotes",
+    );
 }
 
 function measureCollection(measure: Measure, value: object): void {
   if (measure.path.length >= LIMITS.depth) {
-    stop(measure, `maps and lists are nested deeper than ${LIMITS.depth}`, "an alias must not contain itself; flatten the structure");
+    stop(
+      measure,
+      `maps and lists are nested deeper than ${LIMITS.depth}`,
+      "an alias must not contain itself; flatten the structure",
+    );
     return;
   }
   if (Array.isArray(value)) {

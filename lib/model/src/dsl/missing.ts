@@ -1,8 +1,8 @@
+import { outside } from "./module-ref.ts";
 import type { Monorepo } from "./monorepo-index.ts";
 import { didYouMean } from "./nearest.ts";
 import type { ParsedDocument } from "./parse.ts";
 import type { Problem } from "./problem.ts";
-import { outside } from "./module-ref.ts";
 import { problemAtValue } from "./report.ts";
 import { normalizeRepositoryPath } from "./repository-path.ts";
 import type { Path } from "./source.ts";

@@ -12,13 +12,20 @@ export type ModuleRef =
       readonly system: string;
       readonly version: string;
     }
-  | { readonly kind: "git"; readonly url: string; readonly directory: string; readonly ref: string; readonly pinned: boolean };
+  | {
+      readonly kind: "git";
+      readonly url: string;
+      readonly directory: string;
+      readonly ref: string;
+      readonly pinned: boolean;
+    };
 
 export type ModuleRefResult =
   | { readonly ok: true; readonly ref: ModuleRef }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly hint: string };
 
-const REGISTRY_PATTERN = /^(?:([a-z0-9.-]+(?::\d{1,5})?)\/)?([A-Za-z0-9_-]{1,64})\/([A-Za-z0-9_-]{1,64})\/([a-z0-9]{1,64})@([0-9A-Za-z.+-]{1,64})$/;
+const REGISTRY_PATTERN =
+  /^(?:([a-z0-9.-]+(?::\d{1,5})?)\/)?([A-Za-z0-9_-]{1,64})\/([A-Za-z0-9_-]{1,64})\/([a-z0-9]{1,64})@([0-9A-Za-z.+-]{1,64})$/;
 const GIT_URL_PATTERN = /^(?:https|ssh|file):\/\/[^\s?#]+$|^[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\s?#]+$/;
 const GIT_REF_PATTERN = /^(?!-)[^\s~^:?*[\\]{1,250}$/;
 const COMMIT_PATTERN = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
@@ -28,7 +35,11 @@ export function parseModuleRef(text: string): ModuleRefResult {
   if (text.startsWith("registry://")) return parseRegistryRef(text.slice("registry://".length));
   if (text.startsWith("git::")) return parseGitRef(text.slice("git::".length));
   if (text.includes("://")) {
-    return fault("REF_INVALID", `"${text}" is not a module reference`, "write a folder of this repository, registry://… or git::…");
+    return fault(
+      "REF_INVALID",
+      `"${text}" is not a module reference`,
+      "write a folder of this repository, registry://… or git::…",
+    );
   }
   const path = normalizeRepositoryPath(text);
   if (path === undefined) return outside(text);
@@ -36,13 +47,21 @@ export function parseModuleRef(text: string): ModuleRefResult {
 }
 
 export function outside(text: string): Extract<ModuleRefResult, { ok: false }> {
-  return fault("REF_OUTSIDE", `"${text}" is not a path inside the repository`, "write it from the root of the repository, without .. and without a leading /");
+  return fault(
+    "REF_OUTSIDE",
+    `"${text}" is not a path inside the repository`,
+    "write it from the root of the repository, without .. and without a leading /",
+  );
 }
 
 function parseRegistryRef(text: string): ModuleRefResult {
   const [, host, namespace, name, system, version] = REGISTRY_PATTERN.exec(text) ?? [];
   if (namespace === undefined || name === undefined || system === undefined || version === undefined) {
-    return fault("REF_INVALID", `"registry://${text}" is not a registry reference`, "write registry://<namespace>/<name>/<system>@<version>");
+    return fault(
+      "REF_INVALID",
+      `"registry://${text}" is not a registry reference`,
+      "write registry://<namespace>/<name>/<system>@<version>",
+    );
   }
   return { ok: true, ref: { kind: "registry", host, namespace, name, system, version } };
 }
@@ -71,6 +90,9 @@ export function defaultModuleName(text: string): string {
   const withoutQuery = text.replace(/[?#].*$/, "").replace(/@[^/@]*$/, "");
   const segments = withoutQuery.split("/").filter((segment) => segment !== "" && segment !== ".");
   const last = text.startsWith("registry://") ? segments.at(-2) : segments.at(-1);
-  const name = (last ?? "module").replace(/\.git$/, "").toLowerCase().replaceAll(/[^a-z0-9-]+/g, "-");
+  const name = (last ?? "module")
+    .replace(/\.git$/, "")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, "-");
   return name.replace(/^-+/, "").slice(0, 63) || "module";
 }

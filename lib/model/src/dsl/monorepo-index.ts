@@ -75,7 +75,8 @@ export class MonorepoIndex {
         this.#claim(this.#environments, { ...document, value }, value.metadata.name);
         return;
       case "Composition":
-        if (this.#claim(this.#compositions, { ...document, value }, value.metadata.name)) this.#locate({ ...document, value });
+        if (this.#claim(this.#compositions, { ...document, value }, value.metadata.name))
+          this.#locate({ ...document, value });
         return;
       case "ApprovalRule":
         this.#claim(this.#rules, { ...document, value }, value.metadata.name);
@@ -98,7 +99,13 @@ export class MonorepoIndex {
       return true;
     }
     const place = positionOf(taken, ["metadata", "name"]);
-    this.#report(document, ["metadata", "name"], "NAME_TAKEN", `the ${document.value.kind} "${name}" is there twice`, `the first is at ${place}; rename one of them`);
+    this.#report(
+      document,
+      ["metadata", "name"],
+      "NAME_TAKEN",
+      `the ${document.value.kind} "${name}" is there twice`,
+      `the first is at ${place}; rename one of them`,
+    );
     return false;
   }
 
@@ -113,7 +120,13 @@ export class MonorepoIndex {
       const taken = this.#refs.get(ref);
       if (taken === undefined) this.#refs.set(ref, name);
       else {
-        this.#report(document, ["metadata", "name"], "REF_AMBIGUOUS", `"${ref}" locates both "${taken}" and "${name}"`, "put each composition in a file of its own");
+        this.#report(
+          document,
+          ["metadata", "name"],
+          "REF_AMBIGUOUS",
+          `"${ref}" locates both "${taken}" and "${name}"`,
+          "put each composition in a file of its own",
+        );
         return;
       }
     }
@@ -121,7 +134,13 @@ export class MonorepoIndex {
 
   #misplaced(document: ParsedDocument): void {
     const { kind } = document.value;
-    this.#report(document, ["kind"], "KIND_MISPLACED", `a document of kind ${kind} has no place in this file`, `it belongs in ${PLACES[kind]}`);
+    this.#report(
+      document,
+      ["kind"],
+      "KIND_MISPLACED",
+      `a document of kind ${kind} has no place in this file`,
+      `it belongs in ${PLACES[kind]}`,
+    );
   }
 
   #report(document: ParsedDocument, path: Path, code: string, message: string, hint: string): void {
@@ -145,7 +164,10 @@ function allowedKind(file: string, kind: Kind): Kind | undefined {
   return kind === "ApprovalRule" || kind === "Budget" ? kind : undefined;
 }
 
-function placeCompositions(environments: readonly ParsedDocument<Environment>[], refs: ReadonlyMap<string, string>): Placements {
+function placeCompositions(
+  environments: readonly ParsedDocument<Environment>[],
+  refs: ReadonlyMap<string, string>,
+): Placements {
   const placements = new Map<string, Map<string, (string | undefined)[]>>();
   for (const { value } of environments) {
     const placed = new Map<string, (string | undefined)[]>();

@@ -2,7 +2,7 @@ import { checkComposition } from "./composition-checks.ts";
 import { expandEnvironment } from "./expansion.ts";
 import { checkExpansions } from "./expansion-checks.ts";
 import { type Monorepo, MonorepoIndex, PLATFORM_FILE } from "./monorepo-index.ts";
-import { parseDocuments, type Strictness } from "./parse.ts";
+import { type ParseResult, parseDocuments, type Strictness } from "./parse.ts";
 import { checkPlatform } from "./platform-checks.ts";
 import { compareProblems, type Problem } from "./problem.ts";
 
@@ -14,7 +14,12 @@ export interface MonorepoResult {
 export interface MonorepoOptions {
   /** Whether the repository has this folder; without it, local module refs are not looked up. */
   readonly folderExists?: ((path: string) => boolean) | undefined;
+  /** Kept by the caller between calls: a file whose text is the same is not parsed again. */
+  readonly cache?: ParseCache | undefined;
 }
+
+/** Path → what was parsed last, and from which text. */
+export type ParseCache = Map<string, { readonly text: string; readonly result: ParseResult }>;
 
 /** How strictly a file is read as DSL, or undefined when it is none: the planner asks this of every path of a snapshot. */
 export function dslStrictness(path: string): Strictness | undefined {
@@ -34,7 +39,7 @@ export function compileMonorepo(files: ReadonlyMap<string, string>, options: Mon
   for (const [path, text] of files) {
     const strictness = dslStrictness(path);
     if (strictness === undefined) continue;
-    const { documents, problems } = parseDocuments(path, text, strictness);
+    const { documents, problems } = parseCached(path, text, strictness, options.cache);
     index.problems.push(...problems);
     for (const document of documents) index.add(document);
   }
@@ -48,8 +53,17 @@ export function compileMonorepo(files: ReadonlyMap<string, string>, options: Mon
   return { monorepo, problems: distinctProblems(problems) };
 }
 
+function parseCached(path: string, text: string, strictness: Strictness, cache: ParseCache | undefined): ParseResult {
+  const known = cache?.get(path);
+  if (known?.text === text) return known.result;
+  const result = parseDocuments(path, text, strictness);
+  cache?.set(path, { text, result });
+  return result;
+}
+
 function distinctProblems(problems: readonly Problem[]): Problem[] {
   if (problems.length < 2) return [...problems];
-  const key = (problem: Problem): string => [problem.file, problem.line, problem.col, problem.code, problem.message].join("\0");
+  const key = (problem: Problem): string =>
+    [problem.file, problem.line, problem.col, problem.code, problem.message].join("\0");
   return [...new Map(problems.map((problem) => [key(problem), problem])).values()].sort(compareProblems);
 }

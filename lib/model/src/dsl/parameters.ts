@@ -1,8 +1,8 @@
 import { canonicalJson } from "../canonical-json.ts";
 import { resolveStatic, type StaticScope } from "../expression-resolution.ts";
 import type { InputValue } from "../input-value.ts";
-import type { Assembly, Environment } from "./environment.ts";
 import type { Composition, Parameter } from "./composition.ts";
+import type { Assembly, Environment } from "./environment.ts";
 import { didYouMean } from "./nearest.ts";
 import type { ParsedDocument } from "./parse.ts";
 import { valueAt } from "./plain-value.ts";
@@ -25,7 +25,13 @@ export function resolveParameters(
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(declared, name)) continue;
     const hint = didYouMean(name, Object.keys(declared), `declare it in ${composition.source.file}`);
-    problems.push(problemAtKey(environment, [...path, name], { code: "PARAMETER_UNKNOWN", message: `the composition "${compositionName}" has no parameter "${name}"`, hint }));
+    problems.push(
+      problemAtKey(environment, [...path, name], {
+        code: "PARAMETER_UNKNOWN",
+        message: `the composition "${compositionName}" has no parameter "${name}"`,
+        hint,
+      }),
+    );
   }
   const values: Record<string, InputValue> = {};
   for (const [name, parameter] of Object.entries(declared)) {
@@ -37,11 +43,19 @@ export function resolveParameters(
     }
     const { value, faults } = resolveStatic(own, scope);
     for (const fault of faults) {
-      problems.push(problemInside(environment, [...path, name, ...fault.path], valueAt(own, fault.path), fault.offset, fault));
+      problems.push(
+        problemInside(environment, [...path, name, ...fault.path], valueAt(own, fault.path), fault.offset, fault),
+      );
     }
     const mismatch = faults.length > 0 ? undefined : parameterMismatch(parameter, value);
     if (mismatch !== undefined) {
-      problems.push(problemAtValue(environment, [...path, name], { code: "PARAMETER_TYPE", message: `the parameter "${name}" ${mismatch}`, hint: `see ${composition.source.reference(composition.index, ["spec", "parameters", name])}` }));
+      problems.push(
+        problemAtValue(environment, [...path, name], {
+          code: "PARAMETER_TYPE",
+          message: `the parameter "${name}" ${mismatch}`,
+          hint: `see ${composition.source.reference(composition.index, ["spec", "parameters", name])}`,
+        }),
+      );
     }
     values[name] = value;
   }
@@ -59,14 +73,23 @@ function missing(environment: ParsedDocument<Environment>, index: number, compos
 /** Why a value does not fit a parameter (`must be a number, not text`), or undefined when it does. */
 export function parameterMismatch(parameter: Parameter, value: InputValue): string | undefined {
   const kind = kindOf(value);
-  if (kind !== parameter.type) return `must be ${ARTICLES[parameter.type] ?? parameter.type}, not ${ARTICLES[kind] ?? kind}`;
+  if (kind !== parameter.type)
+    return `must be ${ARTICLES[parameter.type] ?? parameter.type}, not ${ARTICLES[kind] ?? kind}`;
   const { allowed } = parameter;
   if (allowed === undefined) return undefined;
   const text = canonicalJson(value);
-  return allowed.some((choice) => canonicalJson(choice) === text) ? undefined : `must be one of ${allowed.map(canonicalJson).join(", ")}, not ${text}`;
+  return allowed.some((choice) => canonicalJson(choice) === text)
+    ? undefined
+    : `must be one of ${allowed.map(canonicalJson).join(", ")}, not ${text}`;
 }
 
-const ARTICLES: Readonly<Record<string, string>> = { string: "text", number: "a number", boolean: "true or false", list: "a list", map: "a map" };
+const ARTICLES: Readonly<Record<string, string>> = {
+  string: "text",
+  number: "a number",
+  boolean: "true or false",
+  list: "a list",
+  map: "a map",
+};
 
 function kindOf(value: InputValue): string {
   if (value === null) return "nothing";

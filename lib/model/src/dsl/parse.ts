@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonValue } from "../json-value.ts";
-import { type Document, DOCUMENT_SCHEMAS, type Kind, KINDS } from "./document.ts";
+import { DOCUMENT_SCHEMAS, type Document, KINDS, type Kind } from "./document.ts";
 import { nearestName, suggest } from "./nearest.ts";
 import { compareProblems, type Problem } from "./problem.ts";
 import { schemaProblems } from "./schema-problems.ts";
@@ -41,7 +41,9 @@ const KIND_PATTERN = /(?:^|[{,\s])["']?kind["']?:\s*["']?([A-Za-z]{1,40})/g;
 
 function looksLikeDsl(text: string): boolean {
   if (text.includes("xcloudflow.io/")) return true;
-  return [...text.matchAll(KIND_PATTERN)].some(([, kind]) => kind !== undefined && nearestName(kind, KINDS) !== undefined);
+  return [...text.matchAll(KIND_PATTERN)].some(
+    ([, kind]) => kind !== undefined && nearestName(kind, KINDS) !== undefined,
+  );
 }
 
 function isOwn(value: JsonValue): boolean {
@@ -53,7 +55,9 @@ function isOwn(value: JsonValue): boolean {
 
 function validate(source: Source, index: number, value: JsonValue): Document | Problem[] {
   if (!isJsonObject(value)) {
-    return [problem(source, index, [], "DOCUMENT_NOT_MAP", "the document is not a map", "it begins with apiVersion and kind")];
+    return [
+      problem(source, index, [], "DOCUMENT_NOT_MAP", "the document is not a map", "it begins with apiVersion and kind"),
+    ];
   }
   const { kind } = value;
   if (kind === undefined || kind === null) {
@@ -61,7 +65,9 @@ function validate(source: Source, index: number, value: JsonValue): Document | P
   }
   if (!isKind(kind)) {
     const hint = typeof kind === "string" ? suggest(kind, KINDS) : `allowed: ${KINDS.join(", ")}`;
-    return [problem(source, index, ["kind"], "KIND_UNKNOWN", `${JSON.stringify(kind)} is not a kind of document`, hint)];
+    return [
+      problem(source, index, ["kind"], "KIND_UNKNOWN", `${JSON.stringify(kind)} is not a kind of document`, hint),
+    ];
   }
   const schema = DOCUMENT_SCHEMAS[kind];
   const result = schema.safeParse(value);

@@ -25,5 +25,8 @@ function isList(value: InputValue): value is readonly InputValue[] {
 
 /** What a path leads to in a value; undefined where it leads nowhere. */
 export function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, part) => (typeof value === "object" && value !== null ? Reflect.get(value, part) : undefined), root);
+  return path.reduce<unknown>(
+    (value, part) => (typeof value === "object" && value !== null ? Reflect.get(value, part) : undefined),
+    root,
+  );
 }

@@ -34,12 +34,24 @@ function checkTenants(monorepo: Monorepo, problems: Problem[]): void {
       const path = ["spec", "tenants", tenant, "environments", index];
       if (!monorepo.environments.has(environment)) {
         const hint = didYouMean(environment, monorepo.environments.keys(), "add it under envs/");
-        problems.push(problemAtValue(platform, path, { code: "ENVIRONMENT_MISSING", message: `there is no environment "${environment}"`, hint }));
+        problems.push(
+          problemAtValue(platform, path, {
+            code: "ENVIRONMENT_MISSING",
+            message: `there is no environment "${environment}"`,
+            hint,
+          }),
+        );
       }
       const other = claims.get(environment);
       if (other !== undefined) {
         const message = `the environment "${environment}" belongs to "${other}" and to "${tenant}"`;
-        problems.push(problemAtValue(platform, path, { code: "ENVIRONMENT_CLAIMED", message, hint: "an environment belongs to one tenant" }));
+        problems.push(
+          problemAtValue(platform, path, {
+            code: "ENVIRONMENT_CLAIMED",
+            message,
+            hint: "an environment belongs to one tenant",
+          }),
+        );
       }
       claims.set(environment, tenant);
     }
@@ -76,10 +88,26 @@ function checkSecrets(monorepo: Monorepo, document: ParsedDocument, problems: Pr
     if (!text.startsWith("secret://") || text.includes("${")) return;
     const reference = parseSecretReference(text);
     if (reference === undefined) {
-      problems.push(problemAtValue(document, path, { code: "SECRET_SYNTAX", message: `"${text.slice(0, 100)}" is no secret reference`, hint: "write secret://<backend>/<path>#<key>" }));
+      problems.push(
+        problemAtValue(document, path, {
+          code: "SECRET_SYNTAX",
+          message: `"${text.slice(0, 100)}" is no secret reference`,
+          hint: "write secret://<backend>/<path>#<key>",
+        }),
+      );
     } else if (!backends.includes(reference.backend)) {
-      const hint = didYouMean(reference.backend, backends, `add it to spec.secrets.backends of .xcf.yaml; there are ${backends.join(", ")}`);
-      problems.push(problemAtValue(document, path, { code: "SECRET_BACKEND_MISSING", message: `there is no secrets backend "${reference.backend}"`, hint }));
+      const hint = didYouMean(
+        reference.backend,
+        backends,
+        `add it to spec.secrets.backends of .xcf.yaml; there are ${backends.join(", ")}`,
+      );
+      problems.push(
+        problemAtValue(document, path, {
+          code: "SECRET_BACKEND_MISSING",
+          message: `there is no secrets backend "${reference.backend}"`,
+          hint,
+        }),
+      );
     }
   });
 }
@@ -88,14 +116,26 @@ function checkEngines(monorepo: Monorepo, document: ParsedDocument, problems: Pr
   const known: readonly string[] = [...ENGINES, ...Object.keys(monorepo.platform?.value.spec.engines ?? {})];
   for (const { engine, path } of namedEngines(document)) {
     if (known.includes(engine)) continue;
-    const hint = didYouMean(engine, known, `there are ${known.join(", ")}; declare others in spec.engines of .xcf.yaml`);
-    problems.push(problemAtValue(document, path, { code: "ENGINE_UNKNOWN", message: `there is no engine "${engine}"`, hint }));
+    const hint = didYouMean(
+      engine,
+      known,
+      `there are ${known.join(", ")}; declare others in spec.engines of .xcf.yaml`,
+    );
+    problems.push(
+      problemAtValue(document, path, { code: "ENGINE_UNKNOWN", message: `there is no engine "${engine}"`, hint }),
+    );
   }
   if (document.value.kind === "Environment" || document.value.kind === "Composition") {
     for (const engine of Object.keys(document.value.spec.engineConfig ?? {})) {
       if (known.includes(engine)) continue;
       const hint = didYouMean(engine, known, `there are ${known.join(", ")}`);
-      problems.push(problemAtKey(document, ["spec", "engineConfig", engine], { code: "ENGINE_UNKNOWN", message: `there is no engine "${engine}"`, hint }));
+      problems.push(
+        problemAtKey(document, ["spec", "engineConfig", engine], {
+          code: "ENGINE_UNKNOWN",
+          message: `there is no engine "${engine}"`,
+          hint,
+        }),
+      );
     }
   }
 }

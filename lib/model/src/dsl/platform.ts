@@ -22,7 +22,10 @@ export type EngineSettings = z.infer<typeof engineSettingsSchema>;
 
 /** Environment variables of a role, each a secret reference; an environment's planRole or applyRole names it. */
 export const credentialSchema = z.strictObject({
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be an environment variable's name"), secretReferenceSchema),
+  env: z.record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be an environment variable's name"),
+    secretReferenceSchema,
+  ),
 });
 
 const endpointSchema = z.strictObject({ url: z.url() });

@@ -22,7 +22,13 @@ export function problemAtKey(document: ParsedDocument, path: Path, report: Repor
 }
 
 /** A problem inside the string `path` leads to, at the offset of what is wrong in it. */
-export function problemInside(document: ParsedDocument, path: Path, text: unknown, offset: number, report: Report): Problem {
+export function problemInside(
+  document: ParsedDocument,
+  path: Path,
+  text: unknown,
+  offset: number,
+  report: Report,
+): Problem {
   const { source, index } = document;
   const position = typeof text === "string" ? source.insideAt(index, path, text, offset) : source.valueAt(index, path);
   return { file: source.file, ...position, severity: "error", ...report };

@@ -5,7 +5,13 @@ import { z } from "zod";
  * or has characters that no path here may have (backslash, control characters, a drive letter).
  */
 export function normalizeRepositoryPath(text: string): string | undefined {
-  if (text === "" || text.startsWith("/") || text.startsWith("~") || /[\\\p{Cc}]/u.test(text) || /^[A-Za-z]:/.test(text)) {
+  if (
+    text === "" ||
+    text.startsWith("/") ||
+    text.startsWith("~") ||
+    /[\\\p{Cc}]/u.test(text) ||
+    /^[A-Za-z]:/.test(text)
+  ) {
     return undefined;
   }
   const parts: string[] = [];
@@ -21,4 +27,7 @@ export const repositoryPathSchema = z
   .string()
   .min(1)
   .max(1_000)
-  .refine((text) => normalizeRepositoryPath(text) !== undefined, "must be a path inside the repository, relative, without ..");
+  .refine(
+    (text) => normalizeRepositoryPath(text) !== undefined,
+    "must be a path inside the repository, relative, without ..",
+  );

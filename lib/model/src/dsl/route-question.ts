@@ -19,7 +19,9 @@ export function routeQuestion(monorepo: Monorepo, unit: DeclaredUnit, contents?:
     address: unit.address,
     lifecycle: { value: unit.lifecycle, at: at("lifecycle") },
     layers: [...unit.layers],
-    ...(changeFrequency === undefined ? {} : { changeFrequency: { value: changeFrequency, at: at("changeFrequency") } }),
+    ...(changeFrequency === undefined
+      ? {}
+      : { changeFrequency: { value: changeFrequency, at: at("changeFrequency") } }),
     ...(contents === undefined ? {} : { contents: { engines: [...contents], at: at("modules", moduleIndex, "ref") } }),
   };
   return { ...question, layers: [...question.layers, ...policyLayers(monorepo, unit, question)] };

@@ -26,7 +26,9 @@ function issueProblems(subject: Subject, issue: z.core.$ZodIssue, base: Path): P
     case "invalid_union":
       return unionProblems(subject, issue, path, value);
     case "invalid_key":
-      return issue.issues.map((inner) => problem(subject, path, "KEY_INVALID", `the key "${String(path.at(-1))}" ${inner.message}`, "", "key"));
+      return issue.issues.map((inner) =>
+        problem(subject, path, "KEY_INVALID", `the key "${String(path.at(-1))}" ${inner.message}`, "", "key"),
+      );
     case "invalid_value":
       return [invalidValue(subject, path, value, issue.values.map(String))];
     case "invalid_type":
@@ -35,7 +37,15 @@ function issueProblems(subject: Subject, issue: z.core.$ZodIssue, base: Path): P
     case "too_big":
       return [problem(subject, path, "VALUE_RANGE", `${named(path)} ${rangeMessage(issue)}`, "")];
     default:
-      return [problem(subject, path, "VALUE_INVALID", `${named(path)} ${shown(value)}${issue.message}`, nearestHint(issue, value))];
+      return [
+        problem(
+          subject,
+          path,
+          "VALUE_INVALID",
+          `${named(path)} ${shown(value)}${issue.message}`,
+          nearestHint(issue, value),
+        ),
+      ];
   }
 }
 
@@ -96,11 +106,15 @@ function unionProblems(subject: Subject, issue: z.core.$ZodIssueInvalidUnion, pa
   const { discriminator } = issue;
   if (discriminator !== undefined && issue.errors.length === 0) {
     const named = path.at(-1) === discriminator ? path : [...path, discriminator];
-    return [invalidValue(subject, named, valueAt(subject.value, named), choicesAt(subject.schema, subject.value, named))];
+    return [
+      invalidValue(subject, named, valueAt(subject.value, named), choicesAt(subject.schema, subject.value, named)),
+    ];
   }
   if (value === undefined) return [missing(subject, path, choicesAt(subject.schema, subject.value, path))];
   if (value === null) return [empty(subject, path)];
-  const options = issue.errors.filter((errors) => !errors.some((error) => error.code === "invalid_type" && error.path.length === 0));
+  const options = issue.errors.filter(
+    (errors) => !errors.some((error) => error.code === "invalid_type" && error.path.length === 0),
+  );
   const best = options.find((errors) => errors.length > 0);
   if (best !== undefined) return best.flatMap((error) => issueProblems(subject, error, path));
   return [problem(subject, path, "VALUE_TYPE", `${named(path)} cannot be ${kindOf(value)}`, "")];
@@ -113,7 +127,14 @@ function rangeMessage(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig):
   return `must be ${issue.inclusive === false ? "more than" : "at least"} ${String(issue.minimum)}${unit}`;
 }
 
-function problem(subject: Subject, path: Path, code: string, message: string, hint: string, place: "key" | "value" = "value"): Problem {
+function problem(
+  subject: Subject,
+  path: Path,
+  code: string,
+  message: string,
+  hint: string,
+  place: "key" | "value" = "value",
+): Problem {
   const { source, document } = subject;
   const position = place === "key" ? source.keyAt(document, path) : source.valueAt(document, path);
   return { file: source.file, ...position, code, message, hint, severity: "error" };

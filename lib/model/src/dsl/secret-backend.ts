@@ -8,7 +8,10 @@ export const secretBackendSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("env"),
     /** Put before every name that is looked up, so that a repository cannot read the whole environment. */
-    prefix: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the start of a variable's name").optional(),
+    prefix: z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the start of a variable's name")
+      .optional(),
   }),
   z.strictObject({
     type: z.literal("sops"),

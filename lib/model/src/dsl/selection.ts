@@ -1,4 +1,4 @@
-import { canonicalLifecycle, type Lifecycle, type ChangeFrequency, type Tier } from "../lifecycle.ts";
+import { type ChangeFrequency, canonicalLifecycle, type Lifecycle, type Tier } from "../lifecycle.ts";
 import type { Selector } from "./selector.ts";
 
 /** What a policy document's `match` looks at. */

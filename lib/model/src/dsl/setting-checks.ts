@@ -32,5 +32,9 @@ export function checkReconcile(document: ParsedDocument, path: Path, settings: S
 }
 
 function twice(document: ParsedDocument, path: Path, what: string): Problem {
-  return problemAtKey(document, path, { code: "SETTING_TWICE", message: `${what} decide the same`, hint: "keep one of them" });
+  return problemAtKey(document, path, {
+    code: "SETTING_TWICE",
+    message: `${what} decide the same`,
+    hint: "keep one of them",
+  });
 }

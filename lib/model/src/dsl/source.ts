@@ -157,7 +157,8 @@ function placePair(walk: Walk, children: Map<string, PlacedNode>): void {
 
 /** Undefined for a value that is left out (`key:`). */
 function scalarStart(event: ScalarEvent): number | undefined {
-  if (event.valueStart < 0 || (event.valueStart === event.valueEnd && event.style === SCALAR_STYLE.PLAIN)) return undefined;
+  if (event.valueStart < 0 || (event.valueStart === event.valueEnd && event.style === SCALAR_STYLE.PLAIN))
+    return undefined;
   const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
   return quoted ? event.valueStart - 1 : event.valueStart;
 }

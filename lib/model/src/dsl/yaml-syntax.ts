@@ -38,9 +38,17 @@ export function findSyntaxErrors(source: Source): Problem[] {
   return [...problems.values()];
 }
 
-function parseErrors(text: string): { readonly pos: readonly [number, number]; readonly code: ErrorCode; readonly message: string }[] {
+function parseErrors(
+  text: string,
+): { readonly pos: readonly [number, number]; readonly code: ErrorCode; readonly message: string }[] {
   try {
-    const documents = parseAllDocuments(text, { version: "1.2", schema: "core", prettyErrors: false, uniqueKeys: false, logLevel: "silent" });
+    const documents = parseAllDocuments(text, {
+      version: "1.2",
+      schema: "core",
+      prettyErrors: false,
+      uniqueKeys: false,
+      logLevel: "silent",
+    });
     return [...documents].flatMap((document) => document.errors);
   } catch (error) {
     // This parser recurses; text made to exhaust the stack is described by the other parser's single error.

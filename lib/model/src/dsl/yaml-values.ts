@@ -1,4 +1,12 @@
-import { constructFromEvents, CORE_SCHEMA, EVENT_ID, type Event, getScalarValue, parseEvents, YAMLException } from "js-yaml";
+import {
+  CORE_SCHEMA,
+  constructFromEvents,
+  EVENT_ID,
+  type Event,
+  getScalarValue,
+  parseEvents,
+  YAMLException,
+} from "js-yaml";
 import type { JsonValue } from "../json-value.ts";
 import { LIMITS } from "./limits.ts";
 import { measureValue } from "./measure-value.ts";
@@ -33,7 +41,13 @@ export function readYaml(file: string, text: string): YamlValues {
     measureValue(source, document, value, problems);
   });
   if (values.length > LIMITS.documents) {
-    return { source, values: [], problems: [limitProblem(source, 0, `has ${values.length} documents, more than ${LIMITS.documents}`, "split the file")] };
+    return {
+      source,
+      values: [],
+      problems: [
+        limitProblem(source, 0, `has ${values.length} documents, more than ${LIMITS.documents}`, "split the file"),
+      ],
+    };
   }
   const unusable = problems.some((problem) => problem.code === "LIMIT_EXCEEDED");
   return { source, values: unusable ? [] : values, problems };
@@ -43,11 +57,23 @@ function measureFile(source: Source): Problem | undefined {
   if (source.text.length * 3 <= LIMITS.fileBytes) return undefined;
   const bytes = Buffer.byteLength(source.text);
   if (bytes <= LIMITS.fileBytes) return undefined;
-  return limitProblem(source, 0, `is ${bytes} bytes, more than ${LIMITS.fileBytes}`, "split the file; one composition a file is usual");
+  return limitProblem(
+    source,
+    0,
+    `is ${bytes} bytes, more than ${LIMITS.fileBytes}`,
+    "split the file; one composition a file is usual",
+  );
 }
 
 function limitProblem(source: Source, offset: number, what: string, hint: string): Problem {
-  return { file: source.file, ...source.at(offset), code: "LIMIT_EXCEEDED", message: `this file ${what}`, hint, severity: "error" };
+  return {
+    file: source.file,
+    ...source.at(offset),
+    code: "LIMIT_EXCEEDED",
+    message: `this file ${what}`,
+    hint,
+    severity: "error",
+  };
 }
 
 function construct(source: Source, events: Event[], problems: Problem[]): readonly JsonValue[] {
@@ -95,7 +121,10 @@ function limitReason(reason: string): Omit<Reason, "code"> | undefined {
     return { message: `maps and lists are nested deeper than ${LIMITS.depth}`, hint: "flatten the structure" };
   }
   if (reason.includes("maxAliases") || reason.includes("aliases exceeded")) {
-    return { message: `more than ${LIMITS.aliases} aliases (*name) in one document`, hint: "write the values out, or use parameters" };
+    return {
+      message: `more than ${LIMITS.aliases} aliases (*name) in one document`,
+      hint: "write the values out, or use parameters",
+    };
   }
   return undefined;
 }
@@ -104,14 +133,22 @@ function constructReason(reason: string): Reason | undefined {
   const tag = /^unknown \w+ tag !<(.*)>$/.exec(reason)?.[1];
   if (tag !== undefined) {
     const name = tag.replace(/^tag:yaml\.org,2002:/, "!!");
-    return { code: "YAML_TAG", message: `the tag ${name} is not known here`, hint: "remove the tag; only plain YAML 1.2 values are read" };
+    return {
+      code: "YAML_TAG",
+      message: `the tag ${name} is not known here`,
+      hint: "remove the tag; only plain YAML 1.2 values are read",
+    };
   }
   if (reason.startsWith("cannot resolve a node")) {
     return { code: "YAML_TAG", message: `the value does not fit its tag`, hint: "remove the tag, or quote the value" };
   }
   const alias = /^unidentified alias "(.*)"$/.exec(reason)?.[1];
   if (alias !== undefined) {
-    return { code: "YAML_ALIAS", message: `nothing before this is anchored as &${alias}`, hint: `put &${alias} on the value that *${alias} means` };
+    return {
+      code: "YAML_ALIAS",
+      message: `nothing before this is anchored as &${alias}`,
+      hint: `put &${alias} on the value that *${alias} means`,
+    };
   }
   if (reason.includes("complex keys")) {
     return { code: "YAML_KEY", message: "a key must be text, not a map or list", hint: "put quotes around the key" };
@@ -143,13 +180,19 @@ function repeatedKeys(source: Source, events: readonly Event[]): Problem[] {
       around.isKey = !around.isKey;
     }
     if (event.type === EVENT_ID.MAPPING) open.push({ keys: new Map(), isKey: true });
-    if (event.type === EVENT_ID.SEQUENCE || event.type === EVENT_ID.DOCUMENT) open.push({ keys: undefined, isKey: false });
+    if (event.type === EVENT_ID.SEQUENCE || event.type === EVENT_ID.DOCUMENT)
+      open.push({ keys: undefined, isKey: false });
   }
   return problems;
 }
 
 function repeatedKey(source: Source, name: string, offset: number, first: number): Problem {
   const { line, col } = source.at(first);
-  return problemAt(source, source.at(offset), "KEY_REPEATED", `the key "${name}" is there twice`, `the first is at ${line}:${col}; keep one of them`);
+  return problemAt(
+    source,
+    source.at(offset),
+    "KEY_REPEATED",
+    `the key "${name}" is there twice`,
+    `the first is at ${line}:${col}; keep one of them`,
+  );
 }
-
