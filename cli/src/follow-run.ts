@@ -1,0 +1,42 @@
+import type { Run } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
+import { createProgressView } from "./format/progress-view.ts";
+import type { Session } from "./session.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface FollowOptions {
+  /** Come back when the run waits for people, a window or a lock. */
+  readonly stopWhenWaiting: boolean;
+  readonly logs: boolean;
+  /** No progress at all: the result is JSON for a program. */
+  readonly quiet: boolean;
+}
+
+/** Shows a run as it goes on and answers it as it was last seen: ended, waiting, or left behind by Ctrl-C. */
+export async function followRun(surroundings: Surroundings, session: Session, id: string, options: FollowOptions): Promise<Run> {
+  const view = createProgressView(surroundings.terminal, options.quiet);
+  const leave = new AbortController();
+  const signal = AbortSignal.any([leave.signal, surroundings.interrupted]);
+  let last: Run | undefined;
+  try {
+    for await (const { update } of session.api.watchRun({ id, afterSequence: 0n, logs: options.logs }, { ...session.call, signal })) {
+      if (update.case === "run") {
+        last = update.value;
+        view.run(last);
+        if (last.endedAt !== "" || (options.stopWhenWaiting && last.status === "waiting")) break;
+      } else if (update.case === "step") view.step(update.value);
+      else if (update.case === "progress") view.progress(update.value);
+      else if (update.case === "log") view.log(update.value);
+    }
+  } catch (error) {
+    if (!surroundings.interrupted.aborted) throw error;
+  } finally {
+    view.end();
+    leave.abort();
+  }
+  const { run } = await session.api.getRun({ id }, session.call);
+  return run ?? last ?? fail(id);
+}
+
+function fail(id: string): never {
+  throw new Error(`run ${id} vanished while it was watched`);
+}

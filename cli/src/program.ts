@@ -1,0 +1,150 @@
+import { Command, CommanderError, Option } from "commander";
+import { EXIT, type ExitCode, exitCodeOf } from "./exit-code.ts";
+import { printError } from "./print-error.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+type Action = (surroundings: Surroundings) => Promise<ExitCode>;
+
+/**
+ * The verbs and their options. Each verb's code is loaded when it is called, so that `xcf --help` and read-only verbs do
+ * not pay for the rest.
+ */
+export async function runProgram(surroundings: Surroundings, words: readonly string[]): Promise<ExitCode> {
+  let action: Action | undefined;
+  let json = false;
+  const choose = (options: { readonly output?: string }, chosen: Action): void => {
+    json = options.output === "json";
+    action = chosen;
+  };
+  const program = defineProgram(surroundings, choose);
+  try {
+    await program.parseAsync([...words], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.invalid;
+    throw error;
+  }
+  if (action === undefined) return EXIT.done;
+  try {
+    return await action(surroundings);
+  } catch (error) {
+    printError(surroundings.terminal, error, json);
+    return exitCodeOf(error);
+  }
+}
+
+type Choose = (options: { readonly output?: string }, action: Action) => void;
+
+export function defineProgram(surroundings: Surroundings, choose: Choose): Command {
+  const { terminal } = surroundings;
+  const program = new Command("xcf")
+    .description("One ChangeSet across all your engines: planned, policed, approved, run in order, provable.")
+    .version(surroundings.version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .showHelpAfterError("(`xcf --help` lists the verbs)");
+  defineChangeVerbs(program, choose);
+  defineRunVerbs(program, choose);
+  return program;
+}
+
+const output = (...choices: string[]): Option => new Option("-o, --output <format>", "how to print the result").choices(["text", "json", ...choices]);
+const server = (): Option => new Option("--server <url>", "a mesh instead of the embedded control plane (XCF_SERVER)");
+const many = (value: string, before: string[]): string[] => [...before, value];
+
+function defineChangeVerbs(program: Command, choose: Choose): void {
+  program
+    .command("plan")
+    .description("make a ChangeSet of what a commit changes")
+    .option("--env <name>", "environment (default: the only one)")
+    .option("--base <rev>", "where counting authors begins")
+    .option("--head <rev>", "the commit to plan (default HEAD)")
+    .option("--only <address>", "only this unit; repeatable", many, [])
+    .option("--replace <address>", "replace this unit, or <unit>#<resource>; repeatable", many, [])
+    .option("--destroy", "plan the removal of everything selected")
+    .option("--dirty", "plan the work tree; can never be applied")
+    .addOption(output("markdown"))
+    .addOption(server())
+    .action((options) => choose(options, async (given) => (await import("./verbs/plan.ts")).plan(given, options)));
+  program
+    .command("drift")
+    .description("compare what was applied with the world")
+    .option("--env <name>", "environment (default: the only one)")
+    .option("--only <address>", "only this unit; repeatable", many, [])
+    .addOption(output("markdown"))
+    .addOption(server())
+    .action((options) => choose(options, async (given) => (await import("./verbs/plan.ts")).drift(given, options)));
+  program
+    .command("show [id]")
+    .description("a ChangeSet or run again (default: your newest ChangeSet)")
+    .addOption(output("markdown"))
+    .addOption(server())
+    .action((id, options) => choose(options, async (given) => (await import("./verbs/show.ts")).show(given, id, options)));
+  for (const decision of ["approve", "reject"] as const) {
+    program
+      .command(`${decision} <id>`)
+      .description(`${decision} exactly the digest shown`)
+      .option("--digest <digest>", "refuse when the ChangeSet has another digest")
+      .option("-m, --message <text>", "comment for the record")
+      .addOption(output())
+      .addOption(server())
+      .action((id, options) => choose(options, async (given) => (await import("./verbs/vote.ts")).vote(given, decision, id, options)));
+  }
+  program
+    .command("apply [id]")
+    .description("run a ChangeSet (default: your newest open one) and follow it")
+    .option("--only <address>", "only this unit; repeatable", many, [])
+    .option("--env <name>", "your newest ChangeSet of this environment")
+    .option("--wait", "stay while it waits for people or a window")
+    .addOption(output())
+    .addOption(server())
+    .action((id, options) => choose(options, async (given) => (await import("./verbs/apply.ts")).apply(given, id, options)));
+}
+
+function defineRunVerbs(program: Command, choose: Choose): void {
+  program
+    .command("runs")
+    .description("list runs, newest first")
+    .option("--env <name>", "of this environment")
+    .option("--active", "only those that have not ended")
+    .option("--limit <n>", "at most this many (default 20)")
+    .addOption(output())
+    .addOption(server())
+    .action((options) => choose(options, async (given) => (await import("./verbs/runs.ts")).runs(given, options)));
+  program
+    .command("watch <run>")
+    .description("follow a run with its logs")
+    .addOption(output())
+    .addOption(server())
+    .action((id, options) => choose(options, async (given) => (await import("./verbs/runs.ts")).watch(given, id, options)));
+  program
+    .command("cancel <run>")
+    .description("stop a run cleanly")
+    .option("-m, --message <text>", "why, for the record")
+    .addOption(output())
+    .addOption(server())
+    .action((id, options) => choose(options, async (given) => (await import("./verbs/runs.ts")).cancel(given, id, options)));
+  program
+    .command("retry <run>")
+    .description("take a failed or canceled run up again")
+    .addOption(output())
+    .addOption(server())
+    .action((id, options) => choose(options, async (given) => (await import("./verbs/runs.ts")).retry(given, id, options)));
+  program
+    .command("unlock [name]")
+    .description("list locks, or take one away from a run that has ended")
+    .option("--engine", "break the engine's own lock on a unit's state")
+    .option("-m, --message <text>", "why, for the record")
+    .addOption(output())
+    .addOption(server())
+    .action((name, options) => choose(options, async (given) => (await import("./verbs/runs.ts")).unlock(given, name, options)));
+  program
+    .command("why <address>")
+    .description("why a unit runs, waits or was refused")
+    .addOption(output())
+    .addOption(server())
+    .action((unit, options) => choose(options, async (given) => (await import("./verbs/runs.ts")).why(given, unit, options)));
+  program
+    .command("owner <folder>", { hidden: true })
+    .description("serve a .xcf folder to this user's other xcf processes")
+    .action((folder) => choose({}, async (given) => (await import("./verbs/owner.ts")).owner(given, folder)));
+}
