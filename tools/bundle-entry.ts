@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
+import { z } from "zod";
 import { collectLicences } from "./third-party-licences.ts";
 
 /** What the bundle was made from, as esbuild reports it, and the licences of every package inside. */
@@ -12,8 +13,7 @@ export interface Bundle {
 /** Packages with WebAssembly, native code or data files beside their code: npm installs them, the bundle imports them. */
 function externalPackages(root: string): string[] {
   const manifest: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const dependencies = Object.getOwnPropertyDescriptor(manifest, "dependencies")?.value;
-  return typeof dependencies === "object" && dependencies !== null ? Object.keys(dependencies) : [];
+  return Object.keys(z.object({ dependencies: z.record(z.string(), z.string()) }).parse(manifest).dependencies);
 }
 
 /**

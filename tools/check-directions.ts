@@ -2,9 +2,17 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
+import { z } from "zod";
 import { findBreaches, type Workspace } from "./directions.ts";
 
 const root = dirname(import.meta.dirname);
+const versions = z.record(z.string(), z.string()).default({});
+const manifestShape = z.object({
+  name: z.string(),
+  dependencies: versions,
+  peerDependencies: versions,
+  devDependencies: versions,
+});
 
 function listFiles(): string[] {
   const output = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"], {
@@ -15,28 +23,18 @@ function listFiles(): string[] {
   return [...new Set(output.split("\0"))].filter((path) => path !== "" && existsSync(join(root, path)));
 }
 
-function readWorkspace(manifest: string): Workspace {
-  const parsed: unknown = JSON.parse(readFileSync(join(root, manifest), "utf8"));
+function readManifest(path: string): z.infer<typeof manifestShape> {
+  return manifestShape.parse(JSON.parse(readFileSync(join(root, path), "utf8")));
+}
+
+function readWorkspace(path: string): Workspace {
+  const manifest = readManifest(path);
   return {
-    folder: posix.dirname(manifest),
-    name: stringOf(parsed, "name"),
-    dependencies: [...keysOf(parsed, "dependencies"), ...keysOf(parsed, "peerDependencies")],
-    devDependencies: [...keysOf(parsed, "devDependencies"), ...keysOf(rootManifest(), "devDependencies")],
+    folder: posix.dirname(path),
+    name: manifest.name,
+    dependencies: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
+    devDependencies: Object.keys({ ...manifest.devDependencies, ...readManifest("package.json").devDependencies }),
   };
-}
-
-function rootManifest(): unknown {
-  return JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-}
-
-function stringOf(value: unknown, key: string): string {
-  const found = typeof value === "object" && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : "";
-  return typeof found === "string" ? found : "";
-}
-
-function keysOf(value: unknown, key: string): string[] {
-  const found = typeof value === "object" && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : {};
-  return typeof found === "object" && found !== null ? Object.keys(found) : [];
 }
 
 const files = listFiles();

@@ -20,6 +20,7 @@ function checksFor(env: NodeJS.ProcessEnv): Check[] {
   return [
     { name: "check types", command: ["tsc", "-p", "tsconfig.json"] },
     { name: "check format and lint", command: ["biome", "check", "--diagnostic-level=warn", "."] },
+    { name: "check lockfile", command: ["node", "tools/check-lockfile.ts"] },
     { name: "check directions", command: ["node", "tools/check-directions.ts"] },
     contracts,
   ];

@@ -1,5 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
+
+const manifestShape = z.object({ name: z.string(), version: z.string(), license: z.string().default("") });
 
 /** Thrown when a package that would be shipped has no licence text to ship with it. */
 export class LicenceMissingError extends Error {
@@ -26,13 +29,11 @@ export function collectLicences(root: string, inputs: string[]): string {
 }
 
 function describeLicence(folder: string): string {
-  const manifest: unknown = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const field = (key: string): string => {
-    const value = Object.getOwnPropertyDescriptor(manifest, key)?.value;
-    return typeof value === "string" ? value : "";
-  };
-  const file = readdirSync(folder).find((name) => /^(licen[cs]e|copying)/i.test(name));
-  const text = file !== undefined && existsSync(join(folder, file)) ? readFileSync(join(folder, file), "utf8") : "";
-  if (text === "" && field("license") === "") throw new LicenceMissingError(field("name"));
-  return `${field("name")} ${field("version")}\nLicence: ${field("license")}\n\n${text.trim()}\n`;
+  const { name, version, license } = manifestShape.parse(
+    JSON.parse(readFileSync(join(folder, "package.json"), "utf8")),
+  );
+  const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
+  const text = file === undefined ? "" : readFileSync(join(folder, file), "utf8");
+  if (text === "" && license === "") throw new LicenceMissingError(name);
+  return `${name} ${version}\nLicence: ${license}\n\n${text.trim()}\n`;
 }
