@@ -7,7 +7,13 @@ export type ShownChangeSet = Omit<ChangeSet, "gates"> & {
   readonly gates: readonly (Gate & { readonly satisfied?: boolean })[];
   readonly phase: Phase;
   readonly reason?: string;
-  readonly approvals: readonly { readonly subject: string; readonly decision: string; readonly comment: string; readonly at: string; readonly assurance: string }[];
+  readonly approvals: readonly {
+    readonly subject: string;
+    readonly decision: string;
+    readonly comment: string;
+    readonly at: string;
+    readonly assurance: string;
+  }[];
   readonly run?: string;
 };
 
@@ -16,10 +22,19 @@ export function readChangeSet(view: ChangeSetView): ShownChangeSet {
   const satisfied = new Map(view.gates.map((gate) => [gate.index, gate.satisfied]));
   return {
     ...document,
-    gates: document.gates.map((gate, index) => ({ ...gate, ...(gate.kind === "approval" ? { satisfied: satisfied.get(index) ?? false } : {}) })),
+    gates: document.gates.map((gate, index) => ({
+      ...gate,
+      ...(gate.kind === "approval" ? { satisfied: satisfied.get(index) ?? false } : {}),
+    })),
     phase: phaseSchema.parse(view.phase),
     ...(view.reason === "" ? {} : { reason: view.reason }),
-    approvals: view.approvals.map(({ subject, decision, comment, at, assurance }) => ({ subject, decision, comment, at, assurance })),
+    approvals: view.approvals.map(({ subject, decision, comment, at, assurance }) => ({
+      subject,
+      decision,
+      comment,
+      at,
+      assurance,
+    })),
     ...(view.run === "" ? {} : { run: view.run }),
   };
 }

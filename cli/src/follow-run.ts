@@ -12,13 +12,21 @@ export interface FollowOptions {
 }
 
 /** Shows a run as it goes on and answers it as it was last seen: ended, waiting, or left behind by Ctrl-C. */
-export async function followRun(surroundings: Surroundings, session: Session, id: string, options: FollowOptions): Promise<Run> {
+export async function followRun(
+  surroundings: Surroundings,
+  session: Session,
+  id: string,
+  options: FollowOptions,
+): Promise<Run> {
   const view = createProgressView(surroundings.terminal, options.quiet);
   const leave = new AbortController();
   const signal = AbortSignal.any([leave.signal, surroundings.interrupted]);
   let last: Run | undefined;
   try {
-    for await (const { update } of session.api.watchRun({ id, afterSequence: 0n, logs: options.logs }, { ...session.call, signal })) {
+    for await (const { update } of session.api.watchRun(
+      { id, afterSequence: 0n, logs: options.logs },
+      { ...session.call, signal },
+    )) {
       if (update.case === "run") {
         last = update.value;
         view.run(last);

@@ -6,7 +6,8 @@ import { VERSION } from "./version.ts";
 const interrupt = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupt.abort());
 // A reader that left (`xcf runs | head`) is not an error.
-for (const stream of [process.stdout, process.stderr]) stream.on("error", (error: NodeJS.ErrnoException) => error.code === "EPIPE" || process.exit(1));
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => error.code === "EPIPE" || process.exit(1));
 
 const surroundings: Surroundings = {
   terminal: {

@@ -16,8 +16,19 @@ function sentenceOf(error: unknown): string {
 
 function describeError(error: unknown): object {
   const exitCode = exitCodeOf(error);
-  if (!(error instanceof CodedError)) return { error: { code: "UNEXPECTED", what: error instanceof Error ? error.message : String(error), exitCode } };
+  if (!(error instanceof CodedError))
+    return { error: { code: "UNEXPECTED", what: error instanceof Error ? error.message : String(error), exitCode } };
   const { code, category, what, where, hint } = error;
   const problems = error instanceof ProblemsFoundError ? { problems: error.problems } : {};
-  return { error: { code, category, what, ...(where === undefined ? {} : { where }), ...(hint === undefined ? {} : { hint }), exitCode, ...problems } };
+  return {
+    error: {
+      code,
+      category,
+      what,
+      ...(where === undefined ? {} : { where }),
+      ...(hint === undefined ? {} : { hint }),
+      exitCode,
+      ...problems,
+    },
+  };
 }

@@ -47,7 +47,8 @@ export function defineProgram(surroundings: Surroundings, choose: Choose): Comma
   return program;
 }
 
-const output = (...choices: string[]): Option => new Option("-o, --output <format>", "how to print the result").choices(["text", "json", ...choices]);
+const output = (...choices: string[]): Option =>
+  new Option("-o, --output <format>", "how to print the result").choices(["text", "json", ...choices]);
 const server = (): Option => new Option("--server <url>", "a mesh instead of the embedded control plane (XCF_SERVER)");
 const many = (value: string, before: string[]): string[] => [...before, value];
 
@@ -78,7 +79,9 @@ function defineChangeVerbs(program: Command, choose: Choose): void {
     .description("a ChangeSet or run again (default: your newest ChangeSet)")
     .addOption(output("markdown"))
     .addOption(server())
-    .action((id, options) => choose(options, async (given) => (await import("./verbs/show.ts")).show(given, id, options)));
+    .action((id, options) =>
+      choose(options, async (given) => (await import("./verbs/show.ts")).show(given, id, options)),
+    );
   for (const decision of ["approve", "reject"] as const) {
     program
       .command(`${decision} <id>`)
@@ -87,7 +90,9 @@ function defineChangeVerbs(program: Command, choose: Choose): void {
       .option("-m, --message <text>", "comment for the record")
       .addOption(output())
       .addOption(server())
-      .action((id, options) => choose(options, async (given) => (await import("./verbs/vote.ts")).vote(given, decision, id, options)));
+      .action((id, options) =>
+        choose(options, async (given) => (await import("./verbs/vote.ts")).vote(given, decision, id, options)),
+      );
   }
   program
     .command("apply [id]")
@@ -97,7 +102,9 @@ function defineChangeVerbs(program: Command, choose: Choose): void {
     .option("--wait", "stay while it waits for people or a window")
     .addOption(output())
     .addOption(server())
-    .action((id, options) => choose(options, async (given) => (await import("./verbs/apply.ts")).apply(given, id, options)));
+    .action((id, options) =>
+      choose(options, async (given) => (await import("./verbs/apply.ts")).apply(given, id, options)),
+    );
 }
 
 function defineRunVerbs(program: Command, choose: Choose): void {
@@ -115,20 +122,26 @@ function defineRunVerbs(program: Command, choose: Choose): void {
     .description("follow a run with its logs")
     .addOption(output())
     .addOption(server())
-    .action((id, options) => choose(options, async (given) => (await import("./verbs/runs.ts")).watch(given, id, options)));
+    .action((id, options) =>
+      choose(options, async (given) => (await import("./verbs/runs.ts")).watch(given, id, options)),
+    );
   program
     .command("cancel <run>")
     .description("stop a run cleanly")
     .option("-m, --message <text>", "why, for the record")
     .addOption(output())
     .addOption(server())
-    .action((id, options) => choose(options, async (given) => (await import("./verbs/runs.ts")).cancel(given, id, options)));
+    .action((id, options) =>
+      choose(options, async (given) => (await import("./verbs/runs.ts")).cancel(given, id, options)),
+    );
   program
     .command("retry <run>")
     .description("take a failed or canceled run up again")
     .addOption(output())
     .addOption(server())
-    .action((id, options) => choose(options, async (given) => (await import("./verbs/runs.ts")).retry(given, id, options)));
+    .action((id, options) =>
+      choose(options, async (given) => (await import("./verbs/runs.ts")).retry(given, id, options)),
+    );
   program
     .command("unlock [name]")
     .description("list locks, or take one away from a run that has ended")
@@ -136,13 +149,17 @@ function defineRunVerbs(program: Command, choose: Choose): void {
     .option("-m, --message <text>", "why, for the record")
     .addOption(output())
     .addOption(server())
-    .action((name, options) => choose(options, async (given) => (await import("./verbs/runs.ts")).unlock(given, name, options)));
+    .action((name, options) =>
+      choose(options, async (given) => (await import("./verbs/runs.ts")).unlock(given, name, options)),
+    );
   program
     .command("why <address>")
     .description("why a unit runs, waits or was refused")
     .addOption(output())
     .addOption(server())
-    .action((unit, options) => choose(options, async (given) => (await import("./verbs/runs.ts")).why(given, unit, options)));
+    .action((unit, options) =>
+      choose(options, async (given) => (await import("./verbs/runs.ts")).why(given, unit, options)),
+    );
   program
     .command("owner <folder>", { hidden: true })
     .description("serve a .xcf folder to this user's other xcf processes")

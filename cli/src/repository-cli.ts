@@ -1,20 +1,29 @@
-import { CodedError } from "@xcloudflow/model/coded-error";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { CodedError } from "@xcloudflow/model/coded-error";
 
 const run = promisify(execFile);
 
 /** Thrown when a verb needs a Git repository and there is none. */
 export class RepositoryMissingError extends CodedError {
   constructor(directory: string, cause: unknown) {
-    super("REPOSITORY_MISSING", "invalid", { where: directory, what: "this folder is not inside a Git repository", hint: "`xcf init` makes one", cause });
+    super("REPOSITORY_MISSING", "invalid", {
+      where: directory,
+      what: "this folder is not inside a Git repository",
+      hint: "`xcf init` makes one",
+      cause,
+    });
   }
 }
 
 /** Thrown when the caller has no name. */
 export class IdentityMissingError extends CodedError {
   constructor(cause: unknown) {
-    super("IDENTITY_MISSING", "invalid", { what: "nobody has said who you are", hint: "set XCF_USER, or `git config user.email you@example.com`", cause });
+    super("IDENTITY_MISSING", "invalid", {
+      what: "nobody has said who you are",
+      hint: "set XCF_USER, or `git config user.email you@example.com`",
+      cause,
+    });
   }
 }
 
@@ -41,7 +50,9 @@ export async function readGitIdentity(directory: string): Promise<string> {
 /** The commit a revision names now, so that everything a verb does is about the same one. */
 export async function resolveCommit(repository: string, revision: string): Promise<string> {
   try {
-    const { stdout } = await run("git", ["rev-parse", "--verify", "--end-of-options", `${revision}^{commit}`], { cwd: repository });
+    const { stdout } = await run("git", ["rev-parse", "--verify", "--end-of-options", `${revision}^{commit}`], {
+      cwd: repository,
+    });
     return stdout.trim();
   } catch (cause) {
     throw new RevisionMissingError(revision, cause);
@@ -51,6 +62,10 @@ export async function resolveCommit(repository: string, revision: string): Promi
 /** Thrown when a revision names no commit. */
 export class RevisionMissingError extends CodedError {
   constructor(revision: string, cause: unknown) {
-    super("REVISION_MISSING", "invalid", { what: `"${revision}" names no commit here`, hint: revision === "HEAD" ? "commit something first" : "`git log --all` lists commits", cause });
+    super("REVISION_MISSING", "invalid", {
+      what: `"${revision}" names no commit here`,
+      hint: revision === "HEAD" ? "commit something first" : "`git log --all` lists commits",
+      cause,
+    });
   }
 }

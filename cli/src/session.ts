@@ -22,7 +22,11 @@ export interface Session {
 /** Thrown when a mesh is named and no token is. */
 export class TokenMissingError extends CodedError {
   constructor(server: string) {
-    super("TOKEN_MISSING", "unauthenticated", { where: server, what: "this server needs a token", hint: "set XCF_TOKEN; an admin makes one with `xcf token create`" });
+    super("TOKEN_MISSING", "unauthenticated", {
+      where: server,
+      what: "this server needs a token",
+      hint: "set XCF_TOKEN; an admin makes one with `xcf token create`",
+    });
   }
 }
 
@@ -55,10 +59,26 @@ async function openEmbedded(surroundings: Surroundings): Promise<Session> {
     dir: join(repository, ".xcf"),
     version: surroundings.version,
     clock: surroundings.clock,
-    command: { executable: surroundings.self.executable, arguments: [...surroundings.self.arguments, "owner", join(repository, ".xcf")], environment },
+    command: {
+      executable: surroundings.self.executable,
+      arguments: [...surroundings.self.arguments, "owner", join(repository, ".xcf")],
+      environment,
+    },
   });
-  const caller: Caller = { tenant: "default", subject, groups: listOf(environment.XCF_GROUPS), roles: ["admin", "approver"], assurance: "asserted" };
-  return { api: createApiClient(connection.transport), repository, subject, call: as(caller), close: () => connection.close() };
+  const caller: Caller = {
+    tenant: "default",
+    subject,
+    groups: listOf(environment.XCF_GROUPS),
+    roles: ["admin", "approver"],
+    assurance: "asserted",
+  };
+  return {
+    api: createApiClient(connection.transport),
+    repository,
+    subject,
+    call: as(caller),
+    close: () => connection.close(),
+  };
 }
 
 async function callerName({ environment }: Surroundings, repository: string): Promise<string> {
@@ -67,5 +87,8 @@ async function callerName({ environment }: Surroundings, repository: string): Pr
 }
 
 function listOf(text: string | undefined): string[] {
-  return (text ?? "").split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return (text ?? "")
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 }

@@ -1,6 +1,6 @@
 import type { ShownChangeSet } from "../change-set-document.ts";
-import { changeLines } from "./change-text.ts";
 import { totalSummary } from "./change-set-text.ts";
+import { changeLines } from "./change-text.ts";
 
 /** A ChangeSet for a pull request or a CI summary. Text that people or engines wrote can never end its block. */
 export function changeSetMarkdown(changeSet: ShownChangeSet): string {
@@ -13,7 +13,8 @@ export function changeSetMarkdown(changeSet: ShownChangeSet): string {
     "| unit | lifecycle | engine | gate | status | + | ~ | ± | - |",
     "|---|---|---|---|---|---|---|---|---|",
     ...changeSet.units.map(
-      (unit) => `| \`${unit.address}\` | ${unit.lifecycle} | ${unit.engine} | ${unit.route.gate.value.kind} | ${unit.status} | ${unit.summary.create} | ${unit.summary.update} | ${unit.summary.replace} | ${unit.summary.delete} |`,
+      (unit) =>
+        `| \`${unit.address}\` | ${unit.lifecycle} | ${unit.engine} | ${unit.route.gate.value.kind} | ${unit.status} | ${unit.summary.create} | ${unit.summary.update} | ${unit.summary.replace} | ${unit.summary.delete} |`,
     ),
     "",
     ...changeSet.policy.denials.map((denial) => `- ❌ ${inline(`${denial.unit ?? ""} ${denial.message}`.trim())}`),
@@ -25,7 +26,16 @@ export function changeSetMarkdown(changeSet: ShownChangeSet): string {
     const changes = unit.changes.flatMap(changeLines);
     if (changes.length === 0) continue;
     const fence = fenceFor(changes);
-    lines.push(`<details><summary><code>${unit.address}</code></summary>`, "", `${fence}diff`, ...changes, fence, "", "</details>", "");
+    lines.push(
+      `<details><summary><code>${unit.address}</code></summary>`,
+      "",
+      `${fence}diff`,
+      ...changes,
+      fence,
+      "",
+      "</details>",
+      "",
+    );
   }
   lines.push(`ChangeSet \`${changeSet.id}\` · digest \`${changeSet.digest}\` · commit \`${changeSet.commit}\``, "");
   return lines.join("\n");

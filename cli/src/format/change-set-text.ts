@@ -3,8 +3,10 @@ import type { ShownChangeSet } from "../change-set-document.ts";
 import { changeLines, outputText } from "./change-text.ts";
 
 const NOTE: Readonly<Record<string, string>> = {
-  provisional: "provisional: some inputs are known only after units above it are applied; it is planned again then and must stay inside this plan",
-  deferred: "deferred: it cannot be planned before units above it are applied; its real plan needs an approval of its own",
+  provisional:
+    "provisional: some inputs are known only after units above it are applied; it is planned again then and must stay inside this plan",
+  deferred:
+    "deferred: it cannot be planned before units above it are applied; its real plan needs an approval of its own",
 };
 
 /** A ChangeSet as a person reads it: units in order with their changes, then gates, policy, id and what to do next. */
@@ -12,7 +14,9 @@ export function changeSetText(changeSet: ShownChangeSet): string {
   const lines: string[] = [];
   for (const unit of changeSet.units) {
     if (unit.status === "unchanged") continue;
-    lines.push(`${unit.address}  ${unit.lifecycle} · ${unit.engine} · gate ${unit.route.gate.value.kind}${unit.destroy ? " · destroy" : ""}`);
+    lines.push(
+      `${unit.address}  ${unit.lifecycle} · ${unit.engine} · gate ${unit.route.gate.value.kind}${unit.destroy ? " · destroy" : ""}`,
+    );
     const note = NOTE[unit.status];
     if (note !== undefined) lines.push(`  (${note})`);
     for (const change of unit.changes) lines.push(...changeLines(change).map((line) => `  ${line}`));
@@ -24,11 +28,16 @@ export function changeSetText(changeSet: ShownChangeSet): string {
   const unchanged = changeSet.units.filter((unit) => unit.status === "unchanged");
   if (unchanged.length > 0) lines.push(`Unchanged: ${unchanged.map((unit) => unit.address).join(", ")}`, "");
   lines.push(summaryLine(changeSet));
-  for (const denial of changeSet.policy.denials) lines.push(`✗ denied${denial.unit === undefined ? "" : ` ${denial.unit}`}: ${denial.message}`);
-  for (const warning of changeSet.policy.warnings) lines.push(`! warning${warning.unit === undefined ? "" : ` ${warning.unit}`}: ${warning.message}`);
+  for (const denial of changeSet.policy.denials)
+    lines.push(`✗ denied${denial.unit === undefined ? "" : ` ${denial.unit}`}: ${denial.message}`);
+  for (const warning of changeSet.policy.warnings)
+    lines.push(`! warning${warning.unit === undefined ? "" : ` ${warning.unit}`}: ${warning.message}`);
   for (const change of changeSet.governance.changes) lines.push(`! governance: ${change}`);
   lines.push(...gateLines(changeSet));
-  lines.push(`ChangeSet ${changeSet.id}  ${changeSet.phase}${changeSet.reason === undefined ? "" : ` (${changeSet.reason})`}`, `digest    ${changeSet.digest}`);
+  lines.push(
+    `ChangeSet ${changeSet.id}  ${changeSet.phase}${changeSet.reason === undefined ? "" : ` (${changeSet.reason})`}`,
+    `digest    ${changeSet.digest}`,
+  );
   return `${lines.join("\n")}\n`;
 }
 

@@ -1,7 +1,16 @@
 import { isJsonObject, type JsonValue } from "@xcloudflow/model/json-value";
 import type { ResourceChange, UnitOutput } from "@xcloudflow/model/unit-plan";
 
-const SYMBOL: Readonly<Record<string, string>> = { create: "+", update: "~", delete: "-", "delete,create": "-/+", "create,delete": "+/-", read: "<=", forget: ".", "no-op": " " };
+const SYMBOL: Readonly<Record<string, string>> = {
+  create: "+",
+  update: "~",
+  delete: "-",
+  "delete,create": "-/+",
+  "create,delete": "+/-",
+  read: "<=",
+  forget: ".",
+  "no-op": " ",
+};
 
 const LONGEST_VALUE = 160;
 

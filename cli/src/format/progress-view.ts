@@ -53,7 +53,8 @@ export function createProgressView(terminal: Terminal, quiet: boolean): Progress
       const text = `${MARK[step.status] ?? " "} ${step.unit}  ${step.stage} ${step.status}${step.reason === "" ? "" : `  ${step.reason}`}`;
       if (step.status === "running") running.set(step.unit, step.stage);
       else running.delete(step.unit);
-      const worthALine = step.status !== "pending" && step.status !== "blocked" && (step.status !== "running" || !terminal.live);
+      const worthALine =
+        step.status !== "pending" && step.status !== "blocked" && (step.status !== "running" || !terminal.live);
       if (worthALine && shown.get(step.unit) !== text) {
         shown.set(step.unit, text);
         say(text);

@@ -11,7 +11,15 @@ export function showRun(run: Run): object {
     actor,
     createdAt,
     ...present({ changeSet, endedAt, waitingFor, waitingKind }),
-    ...(failure === undefined ? {} : { failure: { code: failure.code, what: failure.what, ...present({ where: failure.where, hint: failure.hint, category: failure.category }) } }),
+    ...(failure === undefined
+      ? {}
+      : {
+          failure: {
+            code: failure.code,
+            what: failure.what,
+            ...present({ where: failure.where, hint: failure.hint, category: failure.category }),
+          },
+        }),
     steps: run.steps.map((step) => ({
       unit: step.unit,
       status: step.status,

@@ -13,7 +13,8 @@ export async function owner(surroundings: Surroundings, folder: string): Promise
     dir: folder,
     version: surroundings.version,
     clock: surroundings.clock,
-    startControlPlane: ({ dir }) => startEmbedded({ dir, environment: surroundings.environment, clock: surroundings.clock }),
+    startControlPlane: ({ dir }) =>
+      startEmbedded({ dir, environment: surroundings.environment, clock: surroundings.clock }),
     lingerMs: LINGER_MS,
     readyFd: READY_FD,
     onStop: (stop) => surroundings.interrupted.addEventListener("abort", stop),

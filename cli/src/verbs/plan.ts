@@ -1,6 +1,6 @@
-import type { Run } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import { RemoteError } from "@xcloudflow/model/remote-error";
-import { type ShownChangeSet, readChangeSet } from "../change-set-document.ts";
+import type { Run } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
+import { readChangeSet, type ShownChangeSet } from "../change-set-document.ts";
 import { EXIT, type ExitCode, exitCodeOfCategory } from "../exit-code.ts";
 import { followRun } from "../follow-run.ts";
 import { printChangeSet } from "../format/print-change-set.ts";
@@ -56,7 +56,12 @@ async function planRun(surroundings: Surroundings, kind: "plan" | "drift", optio
   }
 }
 
-async function printOutcome({ terminal }: Surroundings, session: Session, run: Run, options: PlanOptions): Promise<ExitCode> {
+async function printOutcome(
+  { terminal }: Surroundings,
+  session: Session,
+  run: Run,
+  options: PlanOptions,
+): Promise<ExitCode> {
   if (run.endedAt === "") return EXIT.failed;
   if (run.status !== "succeeded") throw failureOf(run);
   if (run.changeSet === "") {
@@ -79,9 +84,26 @@ export function planExitCode(changeSet: ShownChangeSet): ExitCode {
 /** A run's failure as the error a verb ends with. */
 export function failureOf(run: Run): RemoteError {
   const { failure } = run;
-  if (failure === undefined) return new RemoteError("RUN_NOT_SUCCEEDED", "internal", { where: run.id, what: `the run was ${run.status}`, hint: `\`xcf watch ${run.id}\` shows it` });
+  if (failure === undefined)
+    return new RemoteError("RUN_NOT_SUCCEEDED", "internal", {
+      where: run.id,
+      what: `the run was ${run.status}`,
+      hint: `\`xcf watch ${run.id}\` shows it`,
+    });
   const category = exitCodeOfCategory(failure.category);
-  return new RemoteError(failure.code, CATEGORY_OF_EXIT[category], { where: failure.where === "" ? run.id : failure.where, what: failure.what, ...(failure.hint === "" ? {} : { hint: failure.hint }) });
+  return new RemoteError(failure.code, CATEGORY_OF_EXIT[category], {
+    where: failure.where === "" ? run.id : failure.where,
+    what: failure.what,
+    ...(failure.hint === "" ? {} : { hint: failure.hint }),
+  });
 }
 
-const CATEGORY_OF_EXIT = { 0: "internal", 1: "internal", 2: "internal", 3: "waiting", 4: "denied", 5: "invalid", 6: "stale" } as const;
+const CATEGORY_OF_EXIT = {
+  0: "internal",
+  1: "internal",
+  2: "internal",
+  3: "waiting",
+  4: "denied",
+  5: "invalid",
+  6: "stale",
+} as const;

@@ -17,9 +17,13 @@ export interface RunsOptions extends CommonOptions {
 export async function runs(surroundings: Surroundings, options: RunsOptions): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     const page = { size: Number(options.limit ?? 20), token: "" };
-    const answer = await session.api.listRuns({ environment: options.env ?? "", active: options.active === true, page }, session.call);
+    const answer = await session.api.listRuns(
+      { environment: options.env ?? "", active: options.active === true, page },
+      session.call,
+    );
     if (options.output === "json") printJson(surroundings.terminal, { runs: answer.runs.map(showRun) });
-    else surroundings.terminal.out(answer.runs.length === 0 ? "No runs.\n" : `${answer.runs.map(runLine).join("\n")}\n`);
+    else
+      surroundings.terminal.out(answer.runs.length === 0 ? "No runs.\n" : `${answer.runs.map(runLine).join("\n")}\n`);
     return EXIT.done;
   });
 }
@@ -27,7 +31,11 @@ export async function runs(surroundings: Surroundings, options: RunsOptions): Pr
 /** Follows a run with its logs until it ends. */
 export async function watch(surroundings: Surroundings, id: string, options: CommonOptions): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
-    const run = await followRun(surroundings, session, id, { stopWhenWaiting: false, logs: true, quiet: options.output === "json" });
+    const run = await followRun(surroundings, session, id, {
+      stopWhenWaiting: false,
+      logs: true,
+      quiet: options.output === "json",
+    });
     if (options.output === "json") printJson(surroundings.terminal, showRun(run));
     else surroundings.terminal.out(`${runLine(run)}\n`);
     if (run.status === "failed" || run.status === "canceled") throw failureOf(run);
@@ -36,10 +44,18 @@ export async function watch(surroundings: Surroundings, id: string, options: Com
 }
 
 /** Asks a run to stop and waits until it has. */
-export async function cancel(surroundings: Surroundings, id: string, options: CommonOptions & { readonly message?: string }): Promise<ExitCode> {
+export async function cancel(
+  surroundings: Surroundings,
+  id: string,
+  options: CommonOptions & { readonly message?: string },
+): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     await session.api.cancelRun({ id, reason: options.message ?? "" }, session.call);
-    const run = await followRun(surroundings, session, id, { stopWhenWaiting: false, logs: false, quiet: options.output === "json" });
+    const run = await followRun(surroundings, session, id, {
+      stopWhenWaiting: false,
+      logs: false,
+      quiet: options.output === "json",
+    });
     return reportRun(surroundings, run, options);
   });
 }
@@ -48,7 +64,11 @@ export async function cancel(surroundings: Surroundings, id: string, options: Co
 export async function retry(surroundings: Surroundings, id: string, options: CommonOptions): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     await session.api.retryRun({ id }, session.call);
-    const run = await followRun(surroundings, session, id, { stopWhenWaiting: true, logs: false, quiet: options.output === "json" });
+    const run = await followRun(surroundings, session, id, {
+      stopWhenWaiting: true,
+      logs: false,
+      quiet: options.output === "json",
+    });
     const code = reportRun(surroundings, run, options);
     if (run.status === "failed" || run.status === "canceled") throw failureOf(run);
     return run.status === "waiting" ? EXIT.waiting : code;
@@ -67,7 +87,12 @@ export async function why(surroundings: Surroundings, unit: string, options: Com
     const { reasons } = await session.api.why({ unit }, session.call);
     const shown = reasons.map(({ at, text, run }) => ({ at, run, text }));
     if (options.output === "json") printJson(surroundings.terminal, { unit, reasons: shown });
-    else surroundings.terminal.out(shown.length === 0 ? `Nothing has happened to ${unit} yet.\n` : `${shown.map(({ at, run, text }) => `${at}  ${run}  ${text}`).join("\n")}\n`);
+    else
+      surroundings.terminal.out(
+        shown.length === 0
+          ? `Nothing has happened to ${unit} yet.\n`
+          : `${shown.map(({ at, run, text }) => `${at}  ${run}  ${text}`).join("\n")}\n`,
+      );
     return EXIT.done;
   });
 }
@@ -78,31 +103,57 @@ export interface UnlockOptions extends CommonOptions {
 }
 
 /** Without a name lists the locks; with a unit address or environment takes its lock away; `--engine` breaks the engine's own. */
-export async function unlock(surroundings: Surroundings, name: string | undefined, options: UnlockOptions): Promise<ExitCode> {
+export async function unlock(
+  surroundings: Surroundings,
+  name: string | undefined,
+  options: UnlockOptions,
+): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     const { terminal } = surroundings;
     if (name === undefined) {
       const { locks } = await session.api.listLocks({}, session.call);
       const shown = locks.map(({ kind, name: of, run, since, reason }) => ({ kind, name: of, run, since, reason }));
       if (options.output === "json") printJson(terminal, { locks: shown });
-      else terminal.out(shown.length === 0 ? "No locks.\n" : `${shown.map((lock) => `${lock.kind.padEnd(4)}  ${lock.name}  ${lock.run}  ${lock.since}  ${lock.reason}`).join("\n")}\n`);
+      else
+        terminal.out(
+          shown.length === 0
+            ? "No locks.\n"
+            : `${shown.map((lock) => `${lock.kind.padEnd(4)}  ${lock.name}  ${lock.run}  ${lock.since}  ${lock.reason}`).join("\n")}\n`,
+        );
       return EXIT.done;
     }
     if (options.engine === true) {
       const { brokenLockInfo } = await session.api.forceUnlock({ unit: name }, session.call);
-      if (options.output === "json") printJson(terminal, { unit: name, broken: brokenLockInfo === "" ? null : (JSON.parse(brokenLockInfo) as unknown) });
-      else terminal.out(brokenLockInfo === "" ? `The state of ${name} was not locked.\n` : `Broke the engine's lock on ${name}: ${brokenLockInfo}\n`);
+      if (options.output === "json")
+        printJson(terminal, {
+          unit: name,
+          broken: brokenLockInfo === "" ? null : (JSON.parse(brokenLockInfo) as unknown),
+        });
+      else
+        terminal.out(
+          brokenLockInfo === ""
+            ? `The state of ${name} was not locked.\n`
+            : `Broke the engine's lock on ${name}: ${brokenLockInfo}\n`,
+        );
       return EXIT.done;
     }
-    const { released } = await session.api.unlock({ kind: name.includes("/") ? "unit" : "tier", name, reason: options.message ?? "" }, session.call);
+    const { released } = await session.api.unlock(
+      { kind: name.includes("/") ? "unit" : "tier", name, reason: options.message ?? "" },
+      session.call,
+    );
     const shown = released.map(({ kind, name: of, run }) => ({ kind, name: of, run }));
     if (options.output === "json") printJson(terminal, { released: shown });
-    else terminal.out(`${shown.map((lock) => `Released the ${lock.kind} lock ${lock.name} of ${lock.run}`).join("\n")}\n`);
+    else
+      terminal.out(`${shown.map((lock) => `Released the ${lock.kind} lock ${lock.name} of ${lock.run}`).join("\n")}\n`);
     return EXIT.done;
   });
 }
 
-async function inSession(surroundings: Surroundings, options: CommonOptions, work: (session: Session) => Promise<ExitCode>): Promise<ExitCode> {
+async function inSession(
+  surroundings: Surroundings,
+  options: CommonOptions,
+  work: (session: Session) => Promise<ExitCode>,
+): Promise<ExitCode> {
   const session = await openSession(surroundings, options);
   try {
     return await work(session);

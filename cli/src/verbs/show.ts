@@ -7,14 +7,21 @@ import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
 
 /** A ChangeSet or a run again; without an id the caller's newest ChangeSet. */
-export async function show(surroundings: Surroundings, id: string | undefined, options: CommonOptions): Promise<ExitCode> {
+export async function show(
+  surroundings: Surroundings,
+  id: string | undefined,
+  options: CommonOptions,
+): Promise<ExitCode> {
   const session = await openSession(surroundings, options);
   try {
     if (id?.startsWith("run_") === true) {
       const { run } = await session.api.getRun({ id }, session.call);
       if (run === undefined) return EXIT.failed;
       if (options.output === "json") printJson(surroundings.terminal, showRun(run));
-      else surroundings.terminal.out(`${[runLine(run), ...run.steps.map((step) => `  ${step.status.padEnd(9)}  ${step.stage.padEnd(7)}  ${step.unit}${step.reason === "" ? "" : `  ${step.reason}`}`)].join("\n")}\n`);
+      else
+        surroundings.terminal.out(
+          `${[runLine(run), ...run.steps.map((step) => `  ${step.status.padEnd(9)}  ${step.stage.padEnd(7)}  ${step.unit}${step.reason === "" ? "" : `  ${step.reason}`}`)].join("\n")}\n`,
+        );
       return EXIT.done;
     }
     const { changeSet } = await session.api.getChangeSet({ id: id ?? "" }, session.call);

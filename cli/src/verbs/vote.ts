@@ -10,21 +10,31 @@ export interface VoteOptions extends CommonOptions {
 }
 
 /** Approves or rejects exactly the digest that is shown, or the one insisted on. */
-export async function vote(surroundings: Surroundings, decision: "approve" | "reject", id: string, options: VoteOptions): Promise<ExitCode> {
+export async function vote(
+  surroundings: Surroundings,
+  decision: "approve" | "reject",
+  id: string,
+  options: VoteOptions,
+): Promise<ExitCode> {
   const session = await openSession(surroundings, options);
   try {
     const { changeSet: shown } = await session.api.getChangeSet({ id }, session.call);
     if (shown === undefined) return EXIT.failed;
     const { id: changeSet, digest } = readChangeSet(shown);
     const request = { changeSet, digest: options.digest ?? digest, comment: options.message ?? "" };
-    const answer = decision === "approve" ? await session.api.approve(request, session.call) : await session.api.reject(request, session.call);
+    const answer =
+      decision === "approve"
+        ? await session.api.approve(request, session.call)
+        : await session.api.reject(request, session.call);
     if (answer.changeSet === undefined) return EXIT.failed;
     const after = readChangeSet(answer.changeSet);
     if (options.output === "json") printJson(surroundings.terminal, after);
     else {
       const open = answer.changeSet.gates.filter((gate) => !gate.satisfied);
       const missing = open.map((gate) => `${gate.given} of ${gate.needed} approvals so far`).join("; ");
-      surroundings.terminal.out(`${decision === "approve" ? "Approved" : "Rejected"} ${after.id} (${request.digest}): ${after.phase}${missing === "" ? "" : `, ${missing}`}\n`);
+      surroundings.terminal.out(
+        `${decision === "approve" ? "Approved" : "Rejected"} ${after.id} (${request.digest}): ${after.phase}${missing === "" ? "" : `, ${missing}`}\n`,
+      );
     }
     return EXIT.done;
   } finally {

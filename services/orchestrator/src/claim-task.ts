@@ -1,5 +1,4 @@
 import { create } from "@bufbuild/protobuf";
-import { signAttemptToken } from "@xcloudflow/chassis/attempt-token";
 import { as, serviceCaller } from "@xcloudflow/chassis/caller";
 import { parseJson } from "@xcloudflow/model/parse-json";
 import { type TaskSpec, taskSpecSchema } from "@xcloudflow/model/task-spec";
@@ -91,8 +90,7 @@ async function signToken(context: OrchestratorContext, tenant: string, task: Tas
   const { secrets, outputs } = referencesOf(spec);
   const issuedAt = context.clock.now();
   const expiresAt = new Date(issuedAt.getTime() + spec.timeoutSeconds * 1_000 + context.timing.lease);
-  return signAttemptToken(
-    context.attemptKey,
+  return context.signAttempt(
     {
       tenant,
       environment: spec.environment,

@@ -1,4 +1,4 @@
-import type { KeyObject } from "node:crypto";
+import type { AttemptClaims } from "@xcloudflow/chassis/attempt-token";
 import type { Clock } from "@xcloudflow/chassis/clock";
 import type { Ids } from "@xcloudflow/chassis/ids";
 import type { Random } from "@xcloudflow/chassis/random";
@@ -35,8 +35,8 @@ export interface OrchestratorContext {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly random: Random;
-  /** Ed25519 private key that signs attempt tokens. */
-  readonly attemptKey: KeyObject;
+  /** Signs what one attempt may do; the key stays with whoever composed the process. */
+  readonly signAttempt: (claims: AttemptClaims, issuedAt: Date, expiresAt: Date) => Promise<string>;
   readonly timing: OrchestratorTiming;
   /** Tells waiting workers and watchers in this process; other processes are told by the bus. */
   readonly signals: Signals;
