@@ -269,6 +269,8 @@ export declare const ApiService: GenService<{
     output: typeof CreateTokenResponseSchema;
   },
   /**
+   * Every token of the tenant, revoked and expired ones too, without its text.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.ListTokens
    */
   listTokens: {
@@ -277,6 +279,8 @@ export declare const ApiService: GenService<{
     output: typeof ListTokensResponseSchema;
   },
   /**
+   * Takes a token out of use at once, for good. NOT_FOUND when the tenant has none of that id.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.RevokeToken
    */
   revokeToken: {
@@ -285,7 +289,7 @@ export declare const ApiService: GenService<{
     output: typeof RevokeTokenResponseSchema;
   },
   /**
-   * See OrchestratorService for each of these.
+   * OrchestratorService.StartRun: plans, applies or destroys.
    *
    * @generated from rpc xcloudflow.api.v1.ApiService.StartRun
    */
@@ -295,6 +299,8 @@ export declare const ApiService: GenService<{
     output: typeof StartRunResponseSchema;
   },
   /**
+   * OrchestratorService.GetRun: one run with its steps.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.GetRun
    */
   getRun: {
@@ -303,6 +309,8 @@ export declare const ApiService: GenService<{
     output: typeof GetRunResponseSchema;
   },
   /**
+   * OrchestratorService.ListRuns: runs, newest first.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.ListRuns
    */
   listRuns: {
@@ -311,6 +319,8 @@ export declare const ApiService: GenService<{
     output: typeof ListRunsResponseSchema;
   },
   /**
+   * OrchestratorService.WatchRun: a run as it goes, resumable.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.WatchRun
    */
   watchRun: {
@@ -319,6 +329,8 @@ export declare const ApiService: GenService<{
     output: typeof WatchRunResponseSchema;
   },
   /**
+   * OrchestratorService.CancelRun: an orderly stop.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.CancelRun
    */
   cancelRun: {
@@ -327,6 +339,8 @@ export declare const ApiService: GenService<{
     output: typeof CancelRunResponseSchema;
   },
   /**
+   * OrchestratorService.RetryRun: goes on with what failed.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.RetryRun
    */
   retryRun: {
@@ -335,6 +349,8 @@ export declare const ApiService: GenService<{
     output: typeof RetryRunResponseSchema;
   },
   /**
+   * OrchestratorService.GetChangeSet: a ChangeSet with its phase and gates.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.GetChangeSet
    */
   getChangeSet: {
@@ -343,6 +359,8 @@ export declare const ApiService: GenService<{
     output: typeof GetChangeSetResponseSchema;
   },
   /**
+   * OrchestratorService.ListChangeSets: ChangeSets, newest first.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.ListChangeSets
    */
   listChangeSets: {
@@ -351,6 +369,8 @@ export declare const ApiService: GenService<{
     output: typeof ListChangeSetsResponseSchema;
   },
   /**
+   * OrchestratorService.Approve: for exactly one digest.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.Approve
    */
   approve: {
@@ -359,6 +379,8 @@ export declare const ApiService: GenService<{
     output: typeof ApproveResponseSchema;
   },
   /**
+   * OrchestratorService.Reject: for exactly one digest.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.Reject
    */
   reject: {
@@ -367,6 +389,8 @@ export declare const ApiService: GenService<{
     output: typeof RejectResponseSchema;
   },
   /**
+   * OrchestratorService.Preview: what a commit means, without planning it.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.Preview
    */
   preview: {
@@ -375,6 +399,8 @@ export declare const ApiService: GenService<{
     output: typeof PreviewResponseSchema;
   },
   /**
+   * OrchestratorService.Why: why a unit runs, waits or was refused.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.Why
    */
   why: {
@@ -383,6 +409,8 @@ export declare const ApiService: GenService<{
     output: typeof WhyResponseSchema;
   },
   /**
+   * OrchestratorService.ListLocks: unit and tier locks held now.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.ListLocks
    */
   listLocks: {
@@ -391,6 +419,8 @@ export declare const ApiService: GenService<{
     output: typeof ListLocksResponseSchema;
   },
   /**
+   * OrchestratorService.Unlock: takes a lock away. Audited.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.Unlock
    */
   unlock: {
@@ -399,7 +429,7 @@ export declare const ApiService: GenService<{
     output: typeof UnlockResponseSchema;
   },
   /**
-   * See StateService for each of these.
+   * StateService.ListStates: what engine states there are, without their content.
    *
    * @generated from rpc xcloudflow.api.v1.ApiService.ListStates
    */
@@ -409,6 +439,8 @@ export declare const ApiService: GenService<{
     output: typeof ListStatesResponseSchema;
   },
   /**
+   * StateService.ListStateVersions: the history of one state.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.ListStateVersions
    */
   listStateVersions: {
@@ -417,6 +449,8 @@ export declare const ApiService: GenService<{
     output: typeof ListStateVersionsResponseSchema;
   },
   /**
+   * StateService.PullState: a state itself, decrypted. Audited.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.PullState
    */
   pullState: {
@@ -425,6 +459,8 @@ export declare const ApiService: GenService<{
     output: typeof PullStateResponseSchema;
   },
   /**
+   * StateService.ForceUnlock: breaks the engine's own lock. Audited.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.ForceUnlock
    */
   forceUnlock: {
@@ -433,6 +469,8 @@ export declare const ApiService: GenService<{
     output: typeof ForceUnlockResponseSchema;
   },
   /**
+   * StateService.ListDrift: drift found and not settled yet.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.ListDrift
    */
   listDrift: {
@@ -441,7 +479,7 @@ export declare const ApiService: GenService<{
     output: typeof ListDriftResponseSchema;
   },
   /**
-   * See PolicyService.
+   * PolicyService.EvaluateFiles: what policies say of files, without a ChangeSet.
    *
    * @generated from rpc xcloudflow.api.v1.ApiService.EvaluateFiles
    */
@@ -451,7 +489,7 @@ export declare const ApiService: GenService<{
     output: typeof EvaluateFilesResponseSchema;
   },
   /**
-   * See AuditService for each of these.
+   * AuditService.Query: events, newest first, filtered.
    *
    * @generated from rpc xcloudflow.api.v1.ApiService.QueryAudit
    */
@@ -461,6 +499,8 @@ export declare const ApiService: GenService<{
     output: typeof QueryResponseSchema;
   },
   /**
+   * AuditService.Prove: that one event is in the log.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.ProveAudit
    */
   proveAudit: {
@@ -469,6 +509,8 @@ export declare const ApiService: GenService<{
     output: typeof ProveResponseSchema;
   },
   /**
+   * AuditService.Export: every leaf and a signed checkpoint, to be verified elsewhere.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.ExportAudit
    */
   exportAudit: {
@@ -477,6 +519,8 @@ export declare const ApiService: GenService<{
     output: typeof ExportResponseSchema;
   },
   /**
+   * AuditService.Verify: recomputes the log.
+   *
    * @generated from rpc xcloudflow.api.v1.ApiService.VerifyAudit
    */
   verifyAudit: {

@@ -1297,6 +1297,8 @@ export declare const OrchestratorService: GenService<{
     output: typeof StartRunResponseSchema;
   },
   /**
+   * One run with its steps as they are now. NOT_FOUND when the tenant has none of that id.
+   *
    * @generated from rpc xcloudflow.orchestrator.v1.OrchestratorService.GetRun
    */
   getRun: {
@@ -1305,6 +1307,8 @@ export declare const OrchestratorService: GenService<{
     output: typeof GetRunResponseSchema;
   },
   /**
+   * Runs, newest first; those of one environment, or only those that have not ended, if asked.
+   *
    * @generated from rpc xcloudflow.orchestrator.v1.OrchestratorService.ListRuns
    */
   listRuns: {
@@ -1343,6 +1347,8 @@ export declare const OrchestratorService: GenService<{
     output: typeof RetryRunResponseSchema;
   },
   /**
+   * A ChangeSet by its id, a run's id, or as the caller's newest, with the phase and gates of this moment.
+   *
    * @generated from rpc xcloudflow.orchestrator.v1.OrchestratorService.GetChangeSet
    */
   getChangeSet: {
@@ -1351,6 +1357,8 @@ export declare const OrchestratorService: GenService<{
     output: typeof GetChangeSetResponseSchema;
   },
   /**
+   * ChangeSets in short, newest first; those of one environment or phase, if asked.
+   *
    * @generated from rpc xcloudflow.orchestrator.v1.OrchestratorService.ListChangeSets
    */
   listChangeSets: {
@@ -1370,6 +1378,9 @@ export declare const OrchestratorService: GenService<{
     output: typeof ApproveResponseSchema;
   },
   /**
+   * Ends a ChangeSet for good: it can be neither approved nor applied afterwards. FAILED_PRECONDITION when the digest is
+   * not its own or it is past rejecting.
+   *
    * @generated from rpc xcloudflow.orchestrator.v1.OrchestratorService.Reject
    */
   reject: {
@@ -1398,6 +1409,8 @@ export declare const OrchestratorService: GenService<{
     output: typeof WhyResponseSchema;
   },
   /**
+   * Unit and tier locks held now, with the run that holds each.
+   *
    * @generated from rpc xcloudflow.orchestrator.v1.OrchestratorService.ListLocks
    */
   listLocks: {

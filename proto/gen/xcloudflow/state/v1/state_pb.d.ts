@@ -1074,6 +1074,8 @@ export declare const StateService: GenService<{
     output: typeof PutChangeSetResponseSchema;
   },
   /**
+   * A ChangeSet exactly as it was put. NOT_FOUND when the tenant has none of that id.
+   *
    * @generated from rpc xcloudflow.state.v1.StateService.GetChangeSet
    */
   getChangeSet: {
@@ -1152,6 +1154,8 @@ export declare const StateService: GenService<{
     output: typeof ListStatesResponseSchema;
   },
   /**
+   * Versions of one unit's state, quarantined ones too: serial, lineage, size, writer, status.
+   *
    * @generated from rpc xcloudflow.state.v1.StateService.ListStateVersions
    */
   listStateVersions: {
@@ -1211,6 +1215,8 @@ export declare const StateService: GenService<{
     output: typeof PutDriftResponseSchema;
   },
   /**
+   * Open drift records, an environment's or all.
+   *
    * @generated from rpc xcloudflow.state.v1.StateService.ListDrift
    */
   listDrift: {
