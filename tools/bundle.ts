@@ -6,9 +6,15 @@ import { bundleEntry } from "./bundle-entry.ts";
 const root = dirname(import.meta.dirname);
 const dist = join(root, "dist");
 
-rmSync(dist, { recursive: true, force: true });
-const { metafile, licences } = await bundleEntry(root, "cli/src/main.ts", dist);
-writeFileSync(join(dist, "THIRD-PARTY-LICENCES.txt"), licences);
-const bytes = Object.values(metafile.outputs).reduce((total, output) => total + output.bytes, 0);
-// stdout belongs to npm, whose --json output would break.
-console.error(`dist: ${Object.keys(metafile.outputs).length} files, ${Math.round(bytes / 1024)} KiB`);
+try {
+  rmSync(dist, { recursive: true, force: true });
+  const { metafile, licences } = await bundleEntry(root, "cli/src/main.ts", dist);
+  writeFileSync(join(dist, "THIRD-PARTY-LICENCES.txt"), licences);
+  const outputs = Object.values(metafile.outputs);
+  const kibibytes = Math.round(outputs.reduce((total, output) => total + output.bytes, 0) / 1024);
+  // stdout belongs to npm, whose --json output would break.
+  console.error(`dist: ${outputs.length} files, ${kibibytes} KiB`);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}

@@ -28,6 +28,10 @@ function isInstalled() {
 }
 
 if (!isInstalled()) {
-  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: root, stdio: "inherit" });
+  // Some packages ask for Node 22; they run under the Node that comes with this install, so npm's warning misleads.
+  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: "inherit",
+  });
   process.exit(status ?? 1);
 }
