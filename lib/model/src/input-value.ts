@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { addressSchema } from "./address.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "./json-value.ts";
+import { isJsonObject, isRawNumber, type JsonObject, type JsonValue } from "./json-value.ts";
 
 /**
  * A unit's input: a JSON tree in which an object with the key `$xcf` stands for something that is not known, or must
@@ -83,7 +83,7 @@ export function replaceNodes(value: InputValue, replace: (node: Exclude<InputNod
     return parts.every(isScalar) ? parts.map(String).join("") : { $xcf: "template", parts };
   }
   if (Array.isArray(value)) return value.map((item: InputValue) => replaceNodes(item, replace));
-  if (typeof value === "object" && value !== null) {
+  if (typeof value === "object" && value !== null && !isRawNumber(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, replaceNodes(member, replace)]));
   }
   return value;
