@@ -1,0 +1,166 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { sha256Hex } from "@xcloudflow/model/digest";
+import { z } from "zod";
+import { endGroup, groupsStartedFor, identifyProcess, isRunning, type ProcessIdentity } from "./process-table-cli.ts";
+
+const identitySchema = z.object({ pid: z.number().int().positive(), started: z.string() });
+
+/** What `attempt.json` says: whose scratch this is, and what has to be stopped when its worker is dead. */
+const recordSchema = z.object({
+  tenant: z.string(),
+  unit: z.string(),
+  task: z.string(),
+  attempt: z.number().int().positive(),
+  worker: identitySchema,
+  engine: identitySchema.optional(),
+});
+export type ScratchRecord = z.infer<typeof recordSchema>;
+
+export interface ScratchDirectory {
+  readonly path: string;
+  recordEngine(engine: ProcessIdentity): void;
+  remove(): void;
+}
+
+/** A scratch directory whose worker is dead, after its engine was stopped. */
+export interface Leftover {
+  readonly path: string;
+  /** Absent when the worker died before it could write it. */
+  readonly record: ScratchRecord | undefined;
+  remove(): void;
+}
+
+/** Scratch directories that attempts of this very process use now; a process number alone could not tell. */
+const inUse = new Set<string>();
+const settling = new Map<string, Promise<void>>();
+const RECORD = "attempt.json";
+
+/**
+ * Where attempts work. A unit's path is the same in each attempt, `<root>/<hash of tenant and unit>.<slot>`, so that what
+ * an engine writes down about its folder when it plans still holds when it applies. The slot is 0 but when two attempts
+ * of a unit overlap on one machine.
+ */
+export interface ScratchRoot {
+  /** Takes a directory for an attempt. Leftovers of the unit are stopped first and handed to `onLeftover`, one by one. */
+  take(
+    claim: Omit<ScratchRecord, "worker" | "engine">,
+    onLeftover: (leftover: Leftover) => Promise<void>,
+  ): Promise<ScratchDirectory>;
+  /** Stops every engine whose worker is dead; directories for which `keep` is false go. */
+  sweep(keep: (path: string) => Promise<boolean>): Promise<void>;
+}
+
+export function createScratchRoot(root: string, graceMilliseconds: number): ScratchRoot {
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const worker = identifyProcess(process.pid) ?? { pid: process.pid, started: "" };
+
+  async function settle(path: string): Promise<void> {
+    const running = settling.get(path) ?? stopEngine(path, graceMilliseconds).finally(() => settling.delete(path));
+    settling.set(path, running);
+    await running;
+  }
+
+  function slotsOf(name: string): string[] {
+    return readdirSync(root)
+      .filter((entry) => entry.startsWith(`${name}.`))
+      .map((entry) => join(root, entry));
+  }
+
+  return {
+    async take(claim, onLeftover) {
+      const name = sha256Hex(`${claim.tenant}\0${claim.unit}`).slice(0, 24);
+      for (const path of slotsOf(name)) {
+        if (isOwned(path)) continue;
+        inUse.add(path);
+        try {
+          await settle(path);
+          await onLeftover({
+            path,
+            record: readRecord(path),
+            remove: () => rmSync(path, { recursive: true, force: true }),
+          });
+        } finally {
+          inUse.delete(path);
+        }
+      }
+      for (let slot = 0; ; slot += 1) {
+        const path = join(root, `${name}.${slot}`);
+        if (!makeFolder(path)) continue;
+        inUse.add(path);
+        let record: ScratchRecord = { ...claim, worker };
+        writeRecord(path, record);
+        return {
+          path,
+          recordEngine(engine) {
+            record = { ...record, engine };
+            writeRecord(path, record);
+          },
+          remove() {
+            rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+            inUse.delete(path);
+          },
+        };
+      }
+    },
+
+    async sweep(keep) {
+      const dead = readdirSync(root)
+        .map((entry) => join(root, entry))
+        .filter((path) => !isOwned(path));
+      await Promise.all(
+        dead.map(async (path) => {
+          inUse.add(path);
+          try {
+            await settle(path);
+            if (!(await keep(path))) rmSync(path, { recursive: true, force: true });
+          } finally {
+            inUse.delete(path);
+          }
+        }),
+      );
+    },
+  };
+}
+
+/** Engine state that could not be stored stays in scratch: the next attempt of the unit takes it up. */
+export function abandonScratch(scratch: ScratchDirectory): void {
+  inUse.delete(scratch.path);
+}
+
+function isOwned(path: string): boolean {
+  if (inUse.has(path)) return true;
+  const owner = readRecord(path)?.worker;
+  return owner !== undefined && owner.pid !== process.pid && isRunning(owner);
+}
+
+async function stopEngine(path: string, graceMilliseconds: number): Promise<void> {
+  const groups = new Set(groupsStartedFor(path));
+  const engine = readRecord(path)?.engine;
+  if (engine !== undefined && isRunning(engine)) groups.add(engine.pid);
+  await Promise.all([...groups].map((group) => endGroup(group, graceMilliseconds)));
+}
+
+function makeFolder(path: string): boolean {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function writeRecord(path: string, record: ScratchRecord): void {
+  const next = join(path, `${RECORD}.next`);
+  writeFileSync(next, JSON.stringify(record), { mode: 0o600 });
+  renameSync(next, join(path, RECORD));
+}
+
+function readRecord(path: string): ScratchRecord | undefined {
+  try {
+    return recordSchema.parse(JSON.parse(readFileSync(join(path, RECORD), "utf8")));
+  } catch {
+    return undefined; // Not written yet, or cut off by the crash: then nothing is known but the directory itself.
+  }
+}

@@ -1,0 +1,278 @@
+import { join } from "node:path";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type Clock, pause } from "@xcloudflow/chassis/clock";
+import type { Logger } from "@xcloudflow/chassis/logger";
+import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
+import type { TaskResult } from "@xcloudflow/model/task-result";
+import { type TaskSpec, taskSpecSchema } from "@xcloudflow/model/task-spec";
+import type { Assignment } from "@xcloudflow/proto/runner/v1/runner_pb";
+import { createArchiveCache } from "./artefact-transfer.ts";
+import { createNewsBuffer } from "./attempt-news.ts";
+import type { Engine } from "./engine.ts";
+import { AttemptCanceledError, AttemptLostError, AttemptTimedOutError, EngineMissingError } from "./engine-errors.ts";
+import type { StopTimes } from "./engine-process-cli.ts";
+import { createLeaseKeeper } from "./lease-keeper.ts";
+import { performTask } from "./perform-task.ts";
+import { recoverLeftState } from "./recover-left-state.ts";
+import { abandonScratch, createScratchRoot, type ScratchDirectory } from "./scratch-directory.ts";
+import { createAttempt } from "./worker-attempt.ts";
+import type { WorkerClients } from "./worker-clients.ts";
+
+export interface WorkerOptions extends WorkerClients {
+  /** Unique among running workers; the orchestrator's rows name it. */
+  readonly name: string;
+  readonly engines: readonly Engine[];
+  /** Which tasks it takes: `plan`, `apply`; empty for any. */
+  readonly pool?: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** For attempts; mode 0700, on a disk of its own size. Not shared by workers of several machines. */
+  readonly scratchRoot: string;
+  /** For module archives; what is in it may be deleted at any time while no worker runs. */
+  readonly cacheRoot: string;
+  /** Where the state service serves the Terraform HTTP backend: `http://127.0.0.1:4711`. */
+  readonly stateHttpAddress: string;
+  /** Tasks at a time. */
+  readonly concurrency: number;
+  /** The clean base environment of every engine: see `engineEnvironment`. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Between interrupt, terminate and kill, in milliseconds. Default 60 s and 10 s. */
+  readonly stopTimes?: StopTimes;
+  /** How long an engine of a dead worker gets to write down what it did, in milliseconds. Default 20 s. */
+  readonly leftoverGrace?: number;
+  /** How long one claim waits for a task, in seconds. Default 20. */
+  readonly claimWaitSeconds?: number;
+  /** How often news are sent, in milliseconds. Default 500. */
+  readonly tickMilliseconds?: number;
+}
+
+export interface Worker {
+  /** Tasks being worked on now. */
+  readonly busy: number;
+  /** Takes no more tasks. Resolves when running ones have ended and are reported; `cancel` asks them to end now. */
+  close(options?: { readonly cancel?: boolean }): Promise<void>;
+}
+
+/** Starts a worker: it claims tasks for its engines and works on them until it is closed. */
+export function createWorker(options: WorkerOptions): Worker {
+  const { clock, logger, orchestrator } = options;
+  const engines = new Map(options.engines.map((engine) => [engine.name, engine]));
+  const scratchRoot = createScratchRoot(options.scratchRoot, options.leftoverGrace ?? 20_000);
+  const archives = createArchiveCache(options.state, join(options.cacheRoot, "archives"));
+  const leases = createLeaseKeeper({
+    worker: options.name,
+    orchestrator,
+    clock,
+    tickMilliseconds: options.tickMilliseconds ?? 500,
+  });
+  const stopTimes = options.stopTimes ?? { afterInterrupt: 60_000, afterTerminate: 10_000 };
+  const redactionKeys = new Map<string, Promise<Uint8Array>>();
+  const closing = new AbortController();
+  const running = new Set<AbortController>();
+
+  async function work(assignment: Assignment): Promise<void> {
+    const number = Number(assignment.attempt);
+    const ending = new AbortController();
+    const news = createNewsBuffer(clock);
+    running.add(ending);
+    leases.hold(
+      {
+        task: assignment.task,
+        attempt: number,
+        takeNews: () => news.take(),
+        hasNews: () => !news.isEmpty(),
+        cancel: () => ending.abort(new AttemptCanceledError("possible")),
+        lose: (why) => {
+          logger.warn("attempt lost", { task: assignment.task, unit: assignment.unit, attempt: number, why });
+          ending.abort(new AttemptLostError(why));
+          lost = true;
+        },
+      },
+      new Date(assignment.leaseExpiresAt),
+    );
+    let lost = false;
+    try {
+      const spec = decodeDocument(taskSpecSchema, assignment.specDocument, `task ${assignment.task}`);
+      const result = await attemptTask(assignment, spec, ending, news);
+      if (!lost) await report(assignment, result, news);
+    } catch (error) {
+      logger.error("attempt ended without a result", { task: assignment.task, unit: assignment.unit, error });
+      if (!lost) await report(assignment, failedBeforeStart(error), news);
+    } finally {
+      leases.release(assignment.task);
+      running.delete(ending);
+    }
+  }
+
+  async function attemptTask(
+    assignment: Assignment,
+    spec: TaskSpec,
+    ending: AbortController,
+    news: ReturnType<typeof createNewsBuffer>,
+  ): Promise<TaskResult> {
+    const engine = engines.get(spec.engine);
+    if (engine === undefined)
+      throw new EngineMissingError(spec.engine, "start a worker that has it; `xcf doctor` lists what is found");
+    const number = Number(assignment.attempt);
+    const recovery = {
+      state: options.state,
+      attemptToken: assignment.attemptToken,
+      unit: spec.address,
+      engine,
+      logger,
+    };
+    let recovered = false;
+    const scratch = await scratchRoot.take(
+      { tenant: spec.tenant, unit: spec.address, task: assignment.task, attempt: number },
+      async (leftover) => {
+        recovered = (await recoverLeftState(leftover, recovery)) || recovered;
+      },
+    );
+    const stopTimer = clock.schedule(spec.timeoutSeconds * 1000, () =>
+      ending.abort(new AttemptTimedOutError(spec.timeoutSeconds)),
+    );
+    try {
+      const attempt = createAttempt({
+        spec,
+        number,
+        attemptToken: assignment.attemptToken,
+        clients: options,
+        archives,
+        scratch,
+        signal: ending.signal,
+        stateHttpAddress: options.stateHttpAddress,
+        environment: options.environment,
+        stopTimes,
+        redactionKeys,
+        onLog: (stream, text) => news.log(stream, text),
+        onProgress: (resource, action, message) => news.progress(resource, action, message),
+      });
+      return await performTask(engine, attempt, recovered);
+    } finally {
+      stopTimer();
+      await leaveScratch(scratch, number, recovery);
+    }
+  }
+
+  /** What could not be stored while the engine ran is tried again once; else it stays for the unit's next attempt. */
+  async function leaveScratch(
+    scratch: ScratchDirectory,
+    attempt: number,
+    recovery: Parameters<typeof recoverLeftState>[1],
+  ): Promise<void> {
+    try {
+      const leftover = { path: scratch.path, record: { attempt }, remove: () => scratch.remove() };
+      await recoverLeftState(leftover, recovery);
+    } catch (error) {
+      logger.error("engine state is kept in scratch", { path: scratch.path, unit: recovery.unit, error });
+      abandonScratch(scratch);
+    }
+  }
+
+  async function report(
+    assignment: Assignment,
+    result: TaskResult,
+    news: ReturnType<typeof createNewsBuffer>,
+  ): Promise<void> {
+    const { task, attempt } = assignment;
+    const request = {
+      worker: options.name,
+      task,
+      attempt,
+      resultDocument: encodeDocument(result),
+      lines: [...news.take().lines],
+    };
+    for (let tries = 0; ; tries += 1) {
+      try {
+        await orchestrator.reportTask(request);
+        return;
+      } catch (error) {
+        if (isFinal(error)) {
+          logger.warn("result was not wanted", { task, unit: assignment.unit, error });
+          return;
+        }
+        if (tries >= REPORT_TRIES) {
+          logger.error("result could not be reported", { task, unit: assignment.unit, error });
+          return;
+        }
+        await pause(clock, retryDelay(tries));
+      }
+    }
+  }
+
+  async function claim(): Promise<Assignment | undefined> {
+    const infos = options.engines.map(({ name, version }) => ({ name, version }));
+    const waitSeconds = options.claimWaitSeconds ?? 20;
+    const request = { worker: options.name, engines: infos, pool: options.pool ?? "", waitSeconds };
+    const { assignment } = await orchestrator.claimTask(request, { signal: closing.signal });
+    return assignment;
+  }
+
+  async function slot(): Promise<void> {
+    for (let failures = 0; !closing.signal.aborted; ) {
+      try {
+        const assignment = await claim();
+        failures = 0;
+        if (assignment !== undefined) await work(assignment);
+      } catch (error) {
+        if (closing.signal.aborted) return;
+        failures += 1;
+        logger.warn("claiming a task failed", { worker: options.name, failures, error });
+        await pause(clock, retryDelay(failures), closing.signal).catch(() => undefined);
+      }
+    }
+  }
+
+  const swept = scratchRoot
+    .sweep(async (path) =>
+      (await Promise.all(options.engines.map((engine) => engine.findLeftState?.(path)))).some(
+        (found) => found !== undefined,
+      ),
+    )
+    .catch((error: unknown) =>
+      logger.error("old scratch directories could not be cleaned", { path: options.scratchRoot, error }),
+    );
+  const slots = Array.from({ length: options.concurrency }, slot);
+
+  return {
+    get busy() {
+      return running.size;
+    },
+    async close({ cancel = false } = {}) {
+      closing.abort();
+      if (cancel) for (const ending of running) ending.abort(new AttemptCanceledError("possible"));
+      await Promise.all([...slots, swept]);
+      leases.close();
+    },
+  };
+}
+
+const REPORT_TRIES = 20;
+
+/** 0.1 s, doubling up to 5 s. */
+function retryDelay(failures: number): number {
+  return Math.min(5_000, 100 * 2 ** Math.min(failures, 10));
+}
+
+/** The attempt has ended for the orchestrator, or it will never take this report. */
+function isFinal(error: unknown): boolean {
+  const { code } = ConnectError.from(error);
+  return (
+    code === Code.FailedPrecondition ||
+    code === Code.NotFound ||
+    code === Code.InvalidArgument ||
+    code === Code.PermissionDenied
+  );
+}
+
+function failedBeforeStart(error: unknown): TaskResult {
+  const missing = error instanceof EngineMissingError;
+  return {
+    kind: "failed",
+    failure: missing
+      ? { code: error.code, message: error.what, ...(error.hint === undefined ? {} : { hint: error.hint }) }
+      : { code: "RUNNER_FAILED", message: error instanceof Error ? error.message : String(error) },
+    effects: "none",
+    retryable: !missing,
+  };
+}
