@@ -1,0 +1,119 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { sha256Hex } from "@xcloudflow/model/digest";
+import type { Attempt } from "@xcloudflow/runner-host/attempt";
+import type { EngineState } from "@xcloudflow/runner-host/engine";
+import { AttemptCanceledError, EngineFailedError } from "@xcloudflow/runner-host/engine-errors";
+import { readPlanArchive } from "./plan-archive.ts";
+import { installUnit, readInstalledState } from "./terraform-backend.ts";
+import { runTerraform, type TerraformExit } from "./terraform-cli.ts";
+import { scratchFile, type TerraformContext, terraformEnvironment } from "./terraform-context.ts";
+import { failureOf } from "./terraform-diagnostics.ts";
+import { PlanStaleError } from "./terraform-errors.ts";
+import { engineState } from "./terraform-state.ts";
+import { type TerraformUnit, variablesText } from "./terraform-unit.ts";
+
+/**
+ * Applies exactly the saved plan: its bytes are checked against the approved digest before terraform sees them, and
+ * terraform itself refuses a plan whose state has moved on.
+ *
+ * @throws {PlanStaleError} before anything is changed. {EngineFailedError} {AttemptCanceledError} with what they may have done.
+ */
+export async function applyPlan(
+  context: TerraformContext,
+  attempt: Attempt,
+  unit: TerraformUnit,
+): Promise<EngineState> {
+  const path = await fetchPlan(attempt);
+  const lock = readPlanArchive(path).text(".terraform.lock.hcl");
+  const lockPath = join(unit.folder, ".terraform.lock.hcl");
+  // The providers the plan was made with, even where the module leaves their versions open.
+  if (lock?.includes('provider "') && !existsSync(lockPath)) writeFileSync(lockPath, lock, { mode: 0o600 });
+  await beforeEffects(attempt, () => installUnit(context, attempt, unit));
+
+  const exit = await runApply(context, attempt, unit, path);
+  const effects = exit.began ? "possible" : "none";
+  if (exit.code !== 0 && attempt.signal.aborted) throw new AttemptCanceledError(effects, attempt.signal.reason);
+  if (exit.code !== 0) {
+    throw failureOf(exit.diagnostics, {
+      command: "apply",
+      effects: exit.signal === null ? effects : "possible",
+      modulePath: attempt.spec.module.path,
+      exit,
+      output: exit.stderr(),
+    });
+  }
+  return engineState(await readInstalledState(context, attempt, unit));
+}
+
+async function fetchPlan(attempt: Attempt): Promise<string> {
+  const { plan } = attempt.spec;
+  if (plan === undefined)
+    throw new EngineFailedError("PLAN_MISSING", "invalid", {
+      what: "the task has no saved plan to apply",
+      effects: "none",
+    });
+  const bytes = await beforeEffects(attempt, () => attempt.artefacts.get(plan.artefact));
+  if (`sha256:${sha256Hex(bytes)}` !== plan.digest)
+    throw new PlanStaleError("PLAN_DAMAGED", "the saved plan is not the one that was approved: its digest differs");
+  const path = scratchFile(attempt, "unit.tfplan");
+  writeFileSync(path, bytes, { mode: 0o600 });
+  return path;
+}
+
+/** Until terraform runs nothing can have been changed, whatever goes wrong; the host must know that for a retry. */
+async function beforeEffects<T>(attempt: Attempt, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (attempt.signal.aborted) throw new AttemptCanceledError("none", error);
+    if (error instanceof EngineFailedError) throw error;
+    throw new EngineFailedError("APPLY_NOT_STARTED", "unavailable", {
+      what: `the apply could not be started: ${error instanceof Error ? error.message : String(error)}`,
+      hint: "nothing was changed; retry the run",
+      effects: "none",
+      retryable: true,
+      cause: error,
+    });
+  }
+}
+
+async function runApply(
+  context: TerraformContext,
+  attempt: Attempt,
+  unit: TerraformUnit,
+  path: string,
+): Promise<TerraformExit> {
+  const ephemeral = [...unit.references.inputs].filter(([name]) => unit.config.variables.get(name)?.ephemeral === true);
+  const variables = scratchFile(attempt, "inputs.tfvars.json");
+  // Values of ephemeral variables are in no plan; all others are, and giving them again is an error.
+  if (ephemeral.length > 0) writeFileSync(variables, variablesText(new Map(ephemeral)), { mode: 0o600 });
+  const args = [
+    "apply",
+    "-json",
+    "-input=false",
+    "-auto-approve",
+    `-lock-timeout=${unit.settings.lockTimeout ?? "30s"}`,
+    ...(unit.settings.parallelism === undefined ? [] : [`-parallelism=${unit.settings.parallelism}`]),
+    ...(ephemeral.length > 0 ? [`-var-file=${variables}`] : []),
+    path,
+  ];
+  return runTerraform(attempt, {
+    binary: unit.binary,
+    args,
+    cwd: unit.folder,
+    env: terraformEnvironment(context, attempt, unit),
+    events: true,
+  });
+}
+
+/** Where terraform leaves the state when it could not store it (in its working directory), somewhere below `module`. */
+export async function findErroredState(scratch: string): Promise<Uint8Array | undefined> {
+  const module = join(scratch, "module");
+  if (!existsSync(module)) return undefined;
+  for (const entry of await readdir(module, { recursive: true, withFileTypes: true })) {
+    if (entry.name === "errored.tfstate" && entry.isFile()) return readFile(join(entry.parentPath, entry.name));
+  }
+  return undefined;
+}
