@@ -101,7 +101,7 @@ const SIDES: readonly Side[] = [
   },
   {
     name: "gRPC over HTTP/2",
-    open: ({ grpc }) => createGrpcTransport({ baseUrl: grpc.url }),
+    open: ({ grpc }) => createGrpcTransport({ baseUrl: grpc.url, nodeOptions: { maxSessionMemory: 256 } }),
     asCaller: bearer,
     trailers: true,
     largest: 63,
@@ -116,7 +116,7 @@ const SIDES: readonly Side[] = [
     name: "Connect-JSON over HTTP/1.1",
     open: ({ http }) => createConnectTransport({ baseUrl: http.url, httpVersion: "1.1", useBinaryFormat: false }),
     asCaller: bearer,
-    largest: 40,
+    largest: 24,
   },
   {
     name: "gRPC-web over HTTP/1.1",

@@ -111,6 +111,7 @@ export function fromConnectError(error: ConnectError): CodedError {
         severity: severity === "warning" ? "warning" : "error",
       })),
       detail?.where === "" ? undefined : detail?.where,
+      detail?.what,
     );
   }
   if (detail !== undefined) return remoteErrorOf(detail, error);

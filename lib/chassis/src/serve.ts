@@ -41,7 +41,10 @@ const HEADERS_MS = 20_000;
 const REQUEST_MS = 10 * 60_000;
 const KEEP_ALIVE_MS = 75_000;
 const STREAMS_PER_SESSION = 256;
+/** Node refuses new streams of a session that buffers more; a few large messages at once must not lock a client out. */
+const SESSION_MEGABYTES = 512;
 const GRACE_MS = 5_000;
+const HANG_UP_MS = 1_000;
 
 /**
  * Serves a process's services to the outside.
@@ -72,6 +75,7 @@ export async function serveRoutes(options: ServeOptions): Promise<RunningServer>
   const http2 = createHttp2Server(
     {
       maxHeaderListPairs: 256,
+      maxSessionMemory: SESSION_MEGABYTES,
       settings: { maxConcurrentStreams: STREAMS_PER_SESSION, maxHeaderListSize: HEADER_BYTES },
     },
     adapter(),
@@ -118,9 +122,15 @@ type AnyHandler = ReturnType<typeof connectNodeAdapter>;
 type AnyRequest = Parameters<AnyHandler>[0];
 type AnyResponse = Parameters<AnyHandler>[1];
 
-/** A request line that is no URL makes the adapter throw outside any promise, which would end the process. */
+/**
+ * A request line that is no URL makes the adapter throw outside any promise, which would end the process. A call that is
+ * refused before its body has been read leaves the rest on the connection, where it would block the next call.
+ */
 function guarded(handler: AnyHandler): AnyHandler {
   return (request, response) => {
+    const { socket } = request;
+    if (response instanceof ServerResponse && request instanceof IncomingMessage) closeWhenUnread(request, response);
+    response.once("finish", () => hangUp(request, socket));
     try {
       handler(request, response);
     } catch {
@@ -128,6 +138,24 @@ function guarded(handler: AnyHandler): AnyHandler {
       response.end();
     }
   };
+}
+
+/** Tells an HTTP/1.1 client not to send its next call on a connection that still holds the rest of this one. */
+function closeWhenUnread(request: IncomingMessage, response: ServerResponse): void {
+  const writeHead = response.writeHead.bind(response);
+  const value = (...head: Parameters<typeof writeHead>): ServerResponse => {
+    if (request.destroyed && !request.complete) response.shouldKeepAlive = false;
+    return writeHead(...head);
+  };
+  Object.defineProperty(response, "writeHead", { value });
+}
+
+/** HTTP/2 resets the one stream by itself; with HTTP/1.1 the connection ends, once the client has had time to read. */
+function hangUp(request: AnyRequest, socket: AnyRequest["socket"]): void {
+  if (request.complete || !request.destroyed || request.httpVersionMajor > 1) return;
+  socket.end();
+  const cut = setTimeout(() => socket.destroy(), HANG_UP_MS);
+  socket.once("close", () => clearTimeout(cut));
 }
 
 function passOn(fallback: NodeHandler, request: AnyRequest, response: AnyResponse): void {

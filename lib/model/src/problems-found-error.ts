@@ -16,10 +16,13 @@ export interface Problem {
 export class ProblemsFoundError extends CodedError {
   readonly problems: readonly Problem[];
 
-  /** @param where what was read: a commit, a folder, a bundle. */
-  constructor(problems: readonly Problem[], where?: string) {
+  /**
+   * @param where what was read: a commit, a folder, a bundle.
+   * @param what for a list that was shortened on its way: the sentence over all of it.
+   */
+  constructor(problems: readonly Problem[], where?: string, what = summarizeProblems(problems)) {
     super("PROBLEMS_FOUND", "invalid", {
-      what: summarizeProblems(problems),
+      what,
       where,
       hint: "correct what is listed; `xcf validate` checks without planning",
     });
