@@ -132,7 +132,7 @@ function explainReference(text: string, offset: number): ExpressionFault {
 /** The text of a template, such that parsing it gives the template again. */
 export function formatTemplate(template: Template): string {
   return template
-    .map((part) => (typeof part === "string" ? part.replaceAll("${", "$${") : `\${${formatReference(part)}}`))
+    .map((part) => (typeof part === "string" ? part.replaceAll("${", () => "$${") : `\${${formatReference(part)}}`))
     .join("");
 }
 

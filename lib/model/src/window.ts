@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isTimeZone } from "./time-zone.ts";
 
-const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"] as const;
+const DAYS: readonly string[] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const DAY_PATTERN = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:-(Mon|Tue|Wed|Thu|Fri|Sat|Sun))?$/;
 
 const daySchema = z
@@ -12,12 +12,10 @@ const timeSchema = z
   .string()
   .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'must be a time of day from "00:00" to "23:59", quoted');
 
-export const timeZoneSchema = z
-  .string()
-  .refine(isTimeZone, {
-    error: "is no time zone (an IANA name, such as Europe/Berlin or UTC)",
-    params: { list: "timezone" },
-  });
+export const timeZoneSchema = z.string().refine(isTimeZone, {
+  error: "is no time zone (an IANA name, such as Europe/Berlin or UTC)",
+  params: { list: "timezone" },
+});
 
 /** A recurring time in which changes may run. `to` earlier than or equal to `from` ends on the next day. */
 export const windowSchema = z.strictObject({
@@ -80,21 +78,17 @@ function localTime(instant: Date, timezone: string): LocalTime {
   const parts: Partial<Record<Intl.DateTimeFormatPartTypes, string>> = {};
   for (const part of format.formatToParts(instant)) parts[part.type] = part.value;
   return {
-    day: dayIndex(parts.weekday),
+    day: DAYS.indexOf(parts.weekday ?? ""),
     minute: Number(parts.hour) * 60 + Number(parts.minute),
     date: `${parts.year}-${parts.month}-${parts.day}`,
   };
 }
 
-function dayIndex(name: string | undefined): number {
-  return DAYS.findIndex((day) => day === name);
-}
-
 function coversDay(days: readonly string[], day: number): boolean {
   return days.some((text) => {
     const match = DAY_PATTERN.exec(text);
-    const first = dayIndex(match?.[1]);
-    const last = match?.[2] === undefined ? first : dayIndex(match[2]);
+    const first = DAYS.indexOf(match?.[1] ?? "");
+    const last = match?.[2] === undefined ? first : DAYS.indexOf(match[2]);
     return first <= last ? day >= first && day <= last : day >= first || day <= last;
   });
 }
@@ -103,9 +97,10 @@ function minuteOf(time: string): number {
   return Number(time.slice(0, 2)) * 60 + Number(time.slice(3, 5));
 }
 
-/** Whether one window covers the instant, in the window's own time zone. */
-export function isInWindow(window: Window, instant: Date): boolean {
-  const { day, minute } = localTime(instant, window.timezone);
+type Clocks = (timezone: string) => LocalTime;
+
+function covers(window: Window, clocks: Clocks): boolean {
+  const { day, minute } = clocks(window.timezone);
   const from = minuteOf(window.from);
   const to = minuteOf(window.to);
   if (from < to) return coversDay(window.days, day) && minute >= from && minute < to;
@@ -113,39 +108,55 @@ export function isInWindow(window: Window, instant: Date): boolean {
   return (coversDay(window.days, day) && minute >= from) || (coversDay(window.days, yesterday) && minute < to);
 }
 
-export function isWindowOpen(rule: WindowRule | undefined, instant: Date): boolean {
-  if (rule === undefined) return true;
+function isOpen(rule: WindowRule, clocks: Clocks): boolean {
   const blackedOut = rule.blackouts.some((blackout) => {
-    const { date } = localTime(instant, blackout.timezone);
+    const { date } = clocks(blackout.timezone);
     return date >= blackout.from && date <= blackout.to;
   });
-  return !blackedOut && rule.allOf.every((windows) => windows.some((window) => isInWindow(window, instant)));
+  return !blackedOut && rule.allOf.every((windows) => windows.some((window) => covers(window, clocks)));
+}
+
+/** Whether changes may run at the instant; each window and blackout counts in its own time zone. */
+export function isWindowOpen(rule: WindowRule | undefined, instant: Date): boolean {
+  return rule === undefined || isOpen(rule, (timezone) => localTime(instant, timezone));
 }
 
 const MINUTE = 60_000;
-const LOOK_AHEAD_MINUTES = 60 * 24 * 400;
-const STEP_MINUTES = 15;
+const LOOK_AHEAD_DAYS = 400;
+const BLOCK_MINUTES = 15;
 
 /**
  * The first minute from `instant` on at which the rule is open, or undefined when that is more than 400 days away
- * (which for weekly windows means never). Steps by quarters of an hour, the finest difference between time zones,
- * then back to the minute.
+ * (which for weekly windows means never). Time zones differ, and change, by quarters of an hour: the clocks are read
+ * once for each such block, and counted on inside it.
  */
 export function nextWindowOpening(rule: WindowRule | undefined, instant: Date): Date | undefined {
-  if (isWindowOpen(rule, instant)) return instant;
-  const start = Math.ceil(instant.getTime() / MINUTE) * MINUTE;
-  let closed = start;
-  for (let minutes = 0; minutes <= LOOK_AHEAD_MINUTES; minutes += STEP_MINUTES) {
-    const candidate = start + minutes * MINUTE;
-    if (isWindowOpen(rule, new Date(candidate))) return firstOpenMinute(rule, closed, candidate);
-    closed = candidate;
+  if (rule === undefined || isWindowOpen(rule, instant)) return instant;
+  const first = Math.floor(instant.getTime() / MINUTE) + 1;
+  const last = first + LOOK_AHEAD_DAYS * 24 * 60;
+  for (let block = first - (first % BLOCK_MINUTES); block < last; block += BLOCK_MINUTES) {
+    const clocks = clocksAt(new Date(block * MINUTE));
+    for (let minute = Math.max(first, block); minute < block + BLOCK_MINUTES; minute += 1) {
+      if (isOpen(rule, (timezone) => ahead(clocks(timezone), minute - block))) return new Date(minute * MINUTE);
+    }
   }
   return undefined;
 }
 
-function firstOpenMinute(rule: WindowRule | undefined, closed: number, open: number): Date {
-  for (let at = closed + MINUTE; at < open; at += MINUTE) if (isWindowOpen(rule, new Date(at))) return new Date(at);
-  return new Date(open);
+function clocksAt(instant: Date): Clocks {
+  const read = new Map<string, LocalTime>();
+  return (timezone) => {
+    let time = read.get(timezone);
+    if (time === undefined) {
+      time = localTime(instant, timezone);
+      read.set(timezone, time);
+    }
+    return time;
+  };
+}
+
+function ahead(time: LocalTime, minutes: number): LocalTime {
+  return { ...time, minute: time.minute + minutes };
 }
 
 /** One line for people: `Mon-Thu 22:00–05:00 Europe/Berlin`. */
