@@ -42,8 +42,10 @@ export function defineProgram(surroundings: Surroundings, choose: Choose): Comma
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .showHelpAfterError("(`xcf --help` lists the verbs)");
+  defineReadVerbs(program, choose);
   defineChangeVerbs(program, choose);
   defineRunVerbs(program, choose);
+  defineRecordVerbs(program, choose);
   return program;
 }
 
@@ -51,6 +53,34 @@ const output = (...choices: string[]): Option =>
   new Option("-o, --output <format>", "how to print the result").choices(["text", "json", ...choices]);
 const server = (): Option => new Option("--server <url>", "a mesh instead of the embedded control plane (XCF_SERVER)");
 const many = (value: string, before: string[]): string[] => [...before, value];
+
+function defineReadVerbs(program: Command, choose: Choose): void {
+  program
+    .command("validate")
+    .description("all errors of the work tree's files at once")
+    .addOption(output("sarif"))
+    .action((options) =>
+      choose(options, async (given) => (await import("./verbs/validate.ts")).validate(given, options)),
+    );
+  program
+    .command("graph")
+    .description("the units and what they depend on, in waves")
+    .option("--env <name>", "only this environment")
+    .option("--affected", "only what a commit changes (asks the control plane)")
+    .option("--head <rev>", "with --affected: the commit (default HEAD)")
+    .option("--base <rev>", "with --affected: where counting authors begins")
+    .addOption(output("mermaid"))
+    .addOption(server())
+    .action((options) => choose(options, async (given) => (await import("./verbs/graph.ts")).graph(given, options)));
+  program
+    .command("explain <ref>")
+    .description("how a unit, composition or module is planned, gated, run and watched, and what decided it")
+    .option("--env <name>", "only in this environment")
+    .addOption(output())
+    .action((ref, options) =>
+      choose(options, async (given) => (await import("./verbs/explain.ts")).explain(given, ref, options)),
+    );
+}
 
 function defineChangeVerbs(program: Command, choose: Choose): void {
   program
@@ -164,4 +194,89 @@ function defineRunVerbs(program: Command, choose: Choose): void {
     .command("owner <folder>", { hidden: true })
     .description("serve a .xcf folder to this user's other xcf processes")
     .action((folder) => choose({}, async (given) => (await import("./verbs/owner.ts")).owner(given, folder)));
+}
+
+function defineRecordVerbs(program: Command, choose: Choose): void {
+  const state = program.command("state").description("engine states: list, show, pull, versions");
+  state
+    .command("list")
+    .description("the states that are kept")
+    .option("--env <name>", "of this environment")
+    .addOption(output())
+    .addOption(server())
+    .action((options) =>
+      choose(options, async (given) => (await import("./verbs/state.ts")).stateList(given, options)),
+    );
+  state
+    .command("show <address>")
+    .description("a unit's state without its content")
+    .addOption(output())
+    .addOption(server())
+    .action((unit, options) =>
+      choose(options, async (given) => (await import("./verbs/state.ts")).stateShow(given, unit, options)),
+    );
+  state
+    .command("versions <address>")
+    .description("every version of a unit's state")
+    .addOption(output())
+    .addOption(server())
+    .action((unit, options) =>
+      choose(options, async (given) => (await import("./verbs/state.ts")).stateVersions(given, unit, options)),
+    );
+  state
+    .command("pull <address>")
+    .description("print the engine's state, decrypted, unchanged")
+    .option("--version <n>", "this version (default: the current one)")
+    .addOption(output())
+    .addOption(server())
+    .action((unit, options) =>
+      choose(options, async (given) => (await import("./verbs/state.ts")).statePull(given, unit, options)),
+    );
+  const token = program.command("token").description("API tokens: create, list, revoke");
+  token
+    .command("create")
+    .description("make a token and print it, once")
+    .addOption(
+      new Option("--role <role>", "what it may do")
+        .choices(["viewer", "planner", "approver", "operator", "admin", "runner"])
+        .makeOptionMandatory(),
+    )
+    .option("--user <subject>", "who it stands for (default: you)")
+    .option("--group <group>", "a group of that person; repeatable", many, [])
+    .option("--write-state", "may write engine state over HTTP (break-glass, audited)")
+    .option("--expires <time>", "RFC 3339 (default: in ninety days)")
+    .addOption(output())
+    .addOption(server())
+    .action((options) =>
+      choose(options, async (given) => (await import("./verbs/token.ts")).tokenCreate(given, options)),
+    );
+  token
+    .command("list")
+    .description("the tokens there are")
+    .addOption(output())
+    .addOption(server())
+    .action((options) =>
+      choose(options, async (given) => (await import("./verbs/token.ts")).tokenList(given, options)),
+    );
+  token
+    .command("revoke <id>")
+    .description("end a token now")
+    .addOption(output())
+    .addOption(server())
+    .action((id, options) =>
+      choose(options, async (given) => (await import("./verbs/token.ts")).tokenRevoke(given, id, options)),
+    );
+  const policy = program.command("policy").description("policies: eval");
+  policy
+    .command("eval <files...>")
+    .description("evaluate files as conftest would, with its JSON")
+    .option("-p, --policy <dir>", "folder of policies (default policies)")
+    .option("-n, --namespace <name>", "namespace to ask; repeatable", many, [])
+    .option("--all-namespaces", "ask every namespace")
+    .option("-d, --data <path>", "data files or folders; repeatable", many, [])
+    .option("--combine", "all files as one input")
+    .addOption(output())
+    .action((files, options) =>
+      choose(options, async (given) => (await import("./verbs/policy-eval.ts")).policyEval(given, files, options)),
+    );
 }

@@ -32,6 +32,18 @@ export async function listFiles(folder: string): Promise<string[]> {
   }
 }
 
+/** Every folder at or below these, absolute. */
+export async function listFolders(...tops: readonly string[]): Promise<Set<string>> {
+  const folders = new Set<string>();
+  for (const top of tops) {
+    if (!(await isFolder(top))) continue;
+    folders.add(top);
+    const entries = await readdir(top, { recursive: true, withFileTypes: true });
+    for (const entry of entries) if (entry.isDirectory()) folders.add(join(entry.parentPath, entry.name));
+  }
+  return folders;
+}
+
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");

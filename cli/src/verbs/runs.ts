@@ -2,7 +2,7 @@ import type { Run } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { followRun } from "../follow-run.ts";
 import { runLine, showRun } from "../format/run-text.ts";
-import { openSession, type Session } from "../session.ts";
+import { inSession } from "../in-session.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
 import { failureOf } from "./plan.ts";
@@ -147,17 +147,4 @@ export async function unlock(
       terminal.out(`${shown.map((lock) => `Released the ${lock.kind} lock ${lock.name} of ${lock.run}`).join("\n")}\n`);
     return EXIT.done;
   });
-}
-
-async function inSession(
-  surroundings: Surroundings,
-  options: CommonOptions,
-  work: (session: Session) => Promise<ExitCode>,
-): Promise<ExitCode> {
-  const session = await openSession(surroundings, options);
-  try {
-    return await work(session);
-  } finally {
-    session.close();
-  }
 }

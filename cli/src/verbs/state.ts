@@ -1,0 +1,111 @@
+import { NameUnknownError } from "../compile-work-tree.ts";
+import { EXIT, type ExitCode } from "../exit-code.ts";
+import { inSession } from "../in-session.ts";
+import type { CommonOptions, Surroundings } from "../surroundings.ts";
+import { printJson } from "../terminal.ts";
+
+export interface StateOptions extends CommonOptions {
+  readonly env?: string;
+  readonly version?: string;
+}
+
+/** The engine states that are kept. */
+export async function stateList(surroundings: Surroundings, options: StateOptions): Promise<ExitCode> {
+  return inSession(surroundings, options, async (session) => {
+    const { states } = await session.api.listStates({ environment: options.env ?? "" }, session.call);
+    const shown = states.map(showState);
+    if (options.output === "json") printJson(surroundings.terminal, { states: shown });
+    else
+      surroundings.terminal.out(
+        shown.length === 0
+          ? "No states.\n"
+          : shown
+              .map(
+                (state) =>
+                  `${state.unit}  serial ${state.serial}  ${state.size} bytes  ${state.updatedAt}${state.lock === null ? "" : "  locked"}\n`,
+              )
+              .join(""),
+      );
+    return EXIT.done;
+  });
+}
+
+/** One unit's state, without its content. */
+export async function stateShow(surroundings: Surroundings, unit: string, options: StateOptions): Promise<ExitCode> {
+  return inSession(surroundings, options, async (session) => {
+    const { states } = await session.api.listStates({ environment: unit.split("/")[0] ?? "" }, session.call);
+    const state = states.find((other) => other.unit === unit);
+    if (state === undefined)
+      throw new NameUnknownError(
+        "state",
+        unit,
+        states.map((other) => other.unit),
+      );
+    const shown = showState(state);
+    if (options.output === "json") printJson(surroundings.terminal, shown);
+    else
+      surroundings.terminal.out(
+        Object.entries(shown)
+          .map(([name, value]) => `${name.padEnd(12)}  ${typeof value === "object" ? JSON.stringify(value) : value}\n`)
+          .join(""),
+      );
+    return EXIT.done;
+  });
+}
+
+/** Every version there was, newest first. */
+export async function stateVersions(
+  surroundings: Surroundings,
+  unit: string,
+  options: StateOptions,
+): Promise<ExitCode> {
+  return inSession(surroundings, options, async (session) => {
+    const { versions } = await session.api.listStateVersions({ unit }, session.call);
+    const shown = versions.map(({ version, serial, lineage, size, createdAt, writer, status }) => ({
+      version,
+      serial,
+      lineage,
+      size,
+      createdAt,
+      writer,
+      status,
+    }));
+    if (options.output === "json") printJson(surroundings.terminal, { unit, versions: shown });
+    else
+      surroundings.terminal.out(
+        shown
+          .map(
+            (version) =>
+              `${String(version.version).padStart(4)}  serial ${version.serial}  ${version.status.padEnd(11)}  ${version.createdAt}  ${version.writer}\n`,
+          )
+          .join(""),
+      );
+    return EXIT.done;
+  });
+}
+
+/** The engine's own state, decrypted and byte for byte. */
+export async function statePull(surroundings: Surroundings, unit: string, options: StateOptions): Promise<ExitCode> {
+  return inSession(surroundings, options, async (session) => {
+    const decoder = new TextDecoder();
+    for await (const { data } of session.api.pullState({ unit, version: BigInt(options.version ?? 0) }, session.call))
+      surroundings.terminal.out(decoder.decode(data, { stream: true }));
+    return EXIT.done;
+  });
+}
+
+function showState(state: {
+  readonly unit: string;
+  readonly serial: bigint;
+  readonly lineage: string;
+  readonly version: bigint;
+  readonly size: bigint;
+  readonly updatedAt: string;
+  readonly lockInfo: string;
+  readonly fence: bigint;
+  readonly quarantined: number;
+}) {
+  const { unit, serial, lineage, version, size, updatedAt, lockInfo, fence, quarantined } = state;
+  const lock: unknown = lockInfo === "" ? null : JSON.parse(lockInfo);
+  return { unit, serial, lineage, version, size, updatedAt, lock, fence, quarantined };
+}
