@@ -4,7 +4,7 @@ import { type Kysely, sql } from "kysely";
 import type { Database, OwnedDatabase, Scope, Tx } from "./database.ts";
 import { DatabaseUnavailableError, TransactionContendedError } from "./database-errors.ts";
 import { checkScope } from "./scope.ts";
-import { isLostRace } from "./sql-state.ts";
+import { isLostRace, isWriteRefused } from "./sql-state.ts";
 import { insideTransaction, refuseNesting } from "./transaction-context.ts";
 
 /** What the two databases have in common is all of this; a driver brings the rest. */
@@ -14,6 +14,8 @@ export interface DatabaseDriver {
   admit<T>(run: () => Promise<T>): Promise<T>;
   /** A coded error for what the driver threw, or undefined when the error is about a statement, not the database. */
   explain(error: unknown, outcome: "rolledBack" | "unknown"): DatabaseUnavailableError | undefined;
+  /** Why nothing may be written now, though reading is fine; asked before each transaction. */
+  refuseWrites?(): Promise<DatabaseUnavailableError | undefined>;
   close(): Promise<void>;
 }
 
@@ -48,7 +50,8 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
           return value;
         }),
       );
-      for (const topic of topics) for (const listener of listeners.get(topic) ?? []) listener();
+      // Not from here: what a listener throws must not look as if the transaction had failed.
+      for (const topic of topics) for (const listener of listeners.get(topic) ?? []) queueMicrotask(listener);
       return result;
     } catch (error) {
       throw driver.explain(error, committing ? "unknown" : "rolledBack") ?? error;
@@ -76,7 +79,6 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
     isolation: Scope["isolation"],
     work: (tx: Tx<unknown>) => Promise<T>,
   ): Promise<T> {
-    refuseNesting(name);
     if (closing) throw closedError();
     const transaction = untilWon(name, isolation, work);
     running.add(transaction);
@@ -87,13 +89,26 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
     }
   }
 
+  /** As `run`; where nothing may be written, `work` is told so, and the reason is the error of what writes all the same. */
+  async function admitted<T>(
+    name: string,
+    isolation: Scope["isolation"],
+    work: (tx: Tx<unknown>, readOnly: boolean) => Promise<T>,
+  ): Promise<T> {
+    refuseNesting(name);
+    const refusal = await driver.refuseWrites?.();
+    try {
+      return await run(name, isolation, (tx) => work(tx, refusal !== undefined));
+    } catch (error) {
+      throw refusal !== undefined && isWriteRefused(error) ? refusal : error;
+    }
+  }
+
   const database: OwnedDatabase = {
     async transaction(scope, work) {
       checkScope(scope);
-      return await run(scope.name, scope.isolation, async (tx) => {
-        await sql`select set_config('role', ${scope.role}, true), set_config('xcf.tenant', ${scope.tenant}, true)`.execute(
-          tx,
-        );
+      return await admitted(scope.name, scope.isolation, async (tx, readOnly) => {
+        await enterScope(tx, scope, readOnly);
         return await work(tx);
       });
     },
@@ -111,7 +126,10 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
       return () => known.delete(listener);
     },
     async asOwner(name, work) {
-      return await run(name, undefined, work);
+      return await admitted(name, undefined, async (tx, readOnly) => {
+        if (readOnly) await sql`set transaction read only`.execute(tx);
+        return await work(tx);
+      });
     },
     async close() {
       closing ??= Promise.allSettled(running).then(() => driver.close());
@@ -119,6 +137,14 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
     },
   };
   return database;
+}
+
+async function enterScope(tx: Tx<unknown>, { role, tenant }: Scope, readOnly: boolean): Promise<void> {
+  const settings = sql`set_config('role', ${role}, true), set_config('xcf.tenant', ${tenant}, true)`;
+  await (readOnly
+    ? sql`select ${settings}, set_config('transaction_read_only', 'on', true)`
+    : sql`select ${settings}`
+  ).execute(tx);
 }
 
 function closedError(): DatabaseUnavailableError {

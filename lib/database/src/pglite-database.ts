@@ -1,6 +1,7 @@
 import { PGlite } from "@electric-sql/pglite";
 import { Kysely, PGliteDialect } from "kysely";
 import type { OwnedDatabase } from "./database.ts";
+import { explainLackOfSpace } from "./disk-space.ts";
 import { createKyselyDatabase, type DatabaseSurroundings } from "./kysely-database.ts";
 import { preparePgliteDirectory } from "./pglite-directory.ts";
 import { explainPgliteError } from "./pglite-problem.ts";
@@ -41,6 +42,7 @@ export async function createPgliteDatabase({
         if (explained?.problem === "stopped") stopped = explained;
         return explained;
       },
+      ...(directory === undefined ? {} : { refuseWrites: () => explainLackOfSpace(directory, "change") }),
       close: () => (stopped ? Promise.resolve() : pglite.close()),
     },
     surroundings,

@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { DatabaseUnavailableError } from "./database-errors.ts";
+import { explainLackOfSpace } from "./disk-space.ts";
 import { explainPgliteError } from "./pglite-problem.ts";
 import { pgliteSettings } from "./pglite-settings.ts";
 
@@ -16,7 +17,7 @@ const MAJOR_VERSION = "18";
  */
 export async function preparePgliteDirectory(directory: string): Promise<void> {
   const version = await readVersion(directory);
-  if (version === MAJOR_VERSION) return;
+  if (version === MAJOR_VERSION) return await checkSpace(directory, "open");
   if (version !== undefined) {
     throw new DatabaseUnavailableError(/^\d+$/.test(version) ? "wrongVersion" : "corrupt", {
       where: directory,
@@ -40,6 +41,7 @@ async function makeFiles(directory: string): Promise<void> {
   const draft = `${directory}.new`;
   try {
     await mkdir(dirname(directory), { recursive: true });
+    await checkSpace(dirname(directory), "change");
     await rm(draft, { recursive: true, force: true });
     const pglite = await PGlite.create({ ...pgliteSettings, dataDir: draft });
     await pglite.close();
@@ -48,6 +50,11 @@ async function makeFiles(directory: string): Promise<void> {
     await rm(draft, { recursive: true, force: true });
     throw explainPgliteError(error, directory, "rolledBack", "opening") ?? error;
   }
+}
+
+async function checkSpace(directory: string, purpose: "change" | "open"): Promise<void> {
+  const lack = await explainLackOfSpace(directory, purpose);
+  if (lack) throw lack;
 }
 
 function isMissing(error: unknown): boolean {

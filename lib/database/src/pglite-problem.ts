@@ -52,11 +52,26 @@ const FILE_CODES: Readonly<Record<string, DatabaseProblem>> = {
   EIO: "corrupt",
 };
 
+/** Emscripten's errors have WASI's numbers (wasi-libc, `__wasi_errno_t`) and no code. */
+const WASI_CODES: Readonly<Record<number, string>> = {
+  2: "EACCES",
+  19: "EDQUOT",
+  29: "EIO",
+  51: "ENOSPC",
+  54: "ENOTDIR",
+  63: "EPERM",
+  69: "EROFS",
+};
+
+function fileCodeOf(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null) return undefined;
+  if ("code" in error && typeof error.code === "string") return error.code;
+  return "errno" in error && typeof error.errno === "number" ? WASI_CODES[error.errno] : undefined;
+}
+
 function problemOf(error: unknown, moment: "opening" | "running"): DatabaseProblem | undefined {
-  if (typeof error === "object" && error !== null && "code" in error && typeof error.code === "string") {
-    const known = FILE_CODES[error.code];
-    if (known) return known;
-  }
+  const known = FILE_CODES[fileCodeOf(error) ?? ""];
+  if (known) return known;
   const state = sqlState(error);
   if (state !== undefined) return postgresProblemOf(error);
   if (moment === "opening") return /no space left/i.test(messageOf(error)) ? "full" : "corrupt";
@@ -75,5 +90,7 @@ function isMachineDeath(error: unknown): boolean {
 
 function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message;
+  const code = fileCodeOf(error);
+  if (code !== undefined) return code;
   return typeof error === "object" && error !== null && "message" in error ? String(error.message) : String(error);
 }

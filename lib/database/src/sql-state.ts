@@ -18,3 +18,8 @@ export function isLostRace(error: unknown): boolean {
   const state = sqlState(error);
   return state === "40001" || state === "40P01";
 }
+
+/** A statement that writes, in a transaction that may only read. */
+export function isWriteRefused(error: unknown): boolean {
+  return sqlState(error) === "25006";
+}

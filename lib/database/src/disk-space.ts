@@ -1,0 +1,32 @@
+import { statfs } from "node:fs/promises";
+import { DatabaseUnavailableError } from "./database-errors.ts";
+
+/**
+ * PostgreSQL panics when its log cannot grow, and PGlite's WebAssembly then never returns: the process hangs. So it is not
+ * let near that point. A change may need its size twice (table and log), and the largest is a document of 64 MiB.
+ */
+const ROOM_FOR_A_CHANGE = 128 * 1024 * 1024;
+
+/** A checkpoint after a crash may begin a log segment of 16 MiB, and one ahead. */
+const ROOM_TO_OPEN = 48 * 1024 * 1024;
+
+/** The error for making changes under `directory` now, if there is no room for one. */
+export async function explainLackOfSpace(
+  directory: string,
+  purpose: "change" | "open",
+): Promise<DatabaseUnavailableError | undefined> {
+  const { bavail, bsize } = await statfs(directory);
+  const free = bavail * bsize;
+  const needed = purpose === "change" ? ROOM_FOR_A_CHANGE : ROOM_TO_OPEN;
+  if (free >= needed) return undefined;
+  return new DatabaseUnavailableError("full", {
+    where: directory,
+    what: `the disk is full: ${megabytes(free)} MB are free, the database needs ${megabytes(needed)}`,
+    hint: "free some space, then try again; what was committed is kept",
+    outcome: "rolledBack",
+  });
+}
+
+function megabytes(bytes: number): number {
+  return Math.floor(bytes / 1024 / 1024);
+}
