@@ -16,5 +16,5 @@ test("equal values have equal HMACs whatever their key order, different ones do 
 
 test("another tenant's key gives another HMAC", () => {
   assert.notEqual(redactionHmac(key, "secret"), redactionHmac(new Uint8Array(32).fill(8), "secret"));
-  assert.match(redactionHmac(key, "secret"), /^hmac-sha256:[0-9a-f]{64}$/);
+  assert.match(redactionHmac(key, "secret"), /^[0-9a-f]{64}$/);
 });
