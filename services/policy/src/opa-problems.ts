@@ -71,7 +71,7 @@ export function readForeignSchemas(output: string): Problem[] {
 function findReferences(value: unknown): string[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, member]: [string, unknown]) =>
-    key === "$ref" && typeof member === "string" ? [member] : findReferences(member),
+    ["$ref", "$id", "id"].includes(key) && typeof member === "string" ? [member] : findReferences(member),
   );
 }
 

@@ -13,11 +13,11 @@ export interface Namespace {
   /** The package as a reference in Rego: `data.main`. */
   readonly ref: string;
   readonly rules: readonly JudgingRule[];
-  /** Rules that speak about gates and provisional plans (`tighten`, `sensitive_paths`). */
+  /** Rules that do not judge: about gates and provisional plans, and what the decision log masks (`system.log`). */
   readonly speaks: readonly SpokenRule[];
 }
 
-export const SPOKEN_RULES = ["tighten", "sensitive_paths"] as const;
+export const SPOKEN_RULES = ["tighten", "sensitive_paths", "mask"] as const;
 export type SpokenRule = (typeof SPOKEN_RULES)[number];
 
 export interface RuleIndex {

@@ -260,6 +260,20 @@ export declare type EvaluateFilesRequest = Message<"xcloudflow.policy.v1.Evaluat
    * @generated from field: bool combine = 6;
    */
   combine: boolean;
+
+  /**
+   * What relative paths of inputs are relative to: policies see it as `data.conftest.file.dir`.
+   *
+   * @generated from field: string directory = 7;
+   */
+  directory: string;
+
+  /**
+   * "v0" or "v1" (the default): how files without `import rego.v1` are read.
+   *
+   * @generated from field: string rego_version = 8;
+   */
+  regoVersion: string;
 };
 
 /**
