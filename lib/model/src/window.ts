@@ -28,7 +28,7 @@ export type Window = z.infer<typeof windowSchema>;
 
 const dateSchema = z
   .string()
-  .regex(/^\d{4}-\d{2}-\d{2}$/, "must be a date such as 2026-12-24")
+  .regex(/^\d{4}-\d{2}-\d{2}$/, { error: "must be a date such as 2026-12-24", abort: true })
   .refine((text) => {
     const date = new Date(`${text}T00:00:00Z`);
     return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);

@@ -42,7 +42,7 @@ function issueProblems(subject: Subject, issue: z.core.$ZodIssue, base: Path): P
           subject,
           path,
           "VALUE_INVALID",
-          `${named(path)} ${shown(value)}${issue.message}`,
+          `${named(path)} ${isHidden(issue) ? "" : shown(value)}${issue.message}`,
           nearestHint(issue, value),
         ),
       ];
@@ -53,7 +53,8 @@ function unknownKey(subject: Subject, path: Path, key: string): Problem {
   const known = keysAt(subject.schema, subject.value, path);
   const allowed = known.filter((name) => memberOf(valueAt(subject.value, path), name) === undefined);
   const nearest = nearestName(key, known);
-  const hint = nearest === undefined ? suggest(key, allowed, "allowed here") : `did you mean "${nearest}"?`;
+  const otherwise = allowed.length === 0 ? "remove it" : suggest(key, allowed, "allowed here");
+  const hint = nearest === undefined ? otherwise : `did you mean "${nearest}"?`;
   const place = path.length === 0 ? "" : ` in ${dotted(path)}`;
   return problem(subject, [...path, key], "KEY_UNKNOWN", `unknown key "${key}"${place}`, hint, "key");
 }
@@ -101,6 +102,9 @@ function nearestHint(issue: z.core.$ZodIssue, value: unknown): string {
   return nearest === undefined ? "" : `did you mean "${nearest}"?`;
 }
 
+/** An option with one of these at its root is of another kind than the value. */
+const ROOT_CODES: ReadonlySet<string> = new Set(["invalid_type", "invalid_value"]);
+
 /** Of a union without discriminator, the option of the value's own kind is meant. */
 function unionProblems(subject: Subject, issue: z.core.$ZodIssueInvalidUnion, path: Path, value: unknown): Problem[] {
   const { discriminator } = issue;
@@ -112,11 +116,10 @@ function unionProblems(subject: Subject, issue: z.core.$ZodIssueInvalidUnion, pa
   }
   if (value === undefined) return [missing(subject, path, choicesAt(subject.schema, subject.value, path))];
   if (value === null) return [empty(subject, path)];
-  const options = issue.errors.filter(
-    (errors) => !errors.some((error) => error.code === "invalid_type" && error.path.length === 0),
-  );
-  const best = options.find((errors) => errors.length > 0);
-  if (best !== undefined) return best.flatMap((error) => issueProblems(subject, error, path));
+  const meant =
+    issue.errors.find((errors) => !errors.some((error) => error.path.length === 0 && ROOT_CODES.has(error.code))) ??
+    issue.errors.find((errors) => !errors.some((error) => error.path.length === 0 && error.code === "invalid_type"));
+  if (meant !== undefined && meant.length > 0) return meant.flatMap((error) => issueProblems(subject, error, path));
   return [problem(subject, path, "VALUE_TYPE", `${named(path)} cannot be ${kindOf(value)}`, "")];
 }
 
@@ -154,6 +157,11 @@ export function dotted(path: Path): string {
 
 function named(path: Path): string {
   return path.length === 0 ? "the document" : dotted(path);
+}
+
+/** What may be a secret written in clear is not repeated. */
+function isHidden(issue: z.core.$ZodIssue): boolean {
+  return issue.code === "custom" && issue.params?.["hidden"] === true;
 }
 
 function shown(value: unknown): string {

@@ -24,5 +24,7 @@ export function parseSecretReference(text: string): SecretReference | undefined 
 export const secretReferenceSchema = z
   .string()
   .max(2_000)
-  .regex(SECRET_PATTERN, "must be secret://<backend>/<path>, or secret://<backend>/<path>#<key>")
-  .refine((text) => parseSecretReference(text) !== undefined, "must have a path without empty, . or .. parts");
+  .refine((text) => parseSecretReference(text) !== undefined, {
+    error: "must be secret://<backend>/<path>, or secret://<backend>/<path>#<key>, without empty, . or .. parts",
+    params: { hidden: true },
+  });

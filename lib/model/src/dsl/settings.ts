@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { durationSchema } from "../duration.ts";
+import { durationSchema, durationSeconds } from "../duration.ts";
 import {
   backupSchema,
   concurrencySchema,
@@ -28,10 +28,13 @@ export const reconcileSettingSchema = z.strictObject({
 
 const strategyShorthand = z
   .string()
-  .regex(
-    /^(on_drift|periodic|continuous|on_change)(:[0-9wdhms]+)?$/,
-    "must be on_drift, periodic, continuous or on_change, with an interval if you like: periodic:15m",
-  );
+  .regex(/^(on_drift|periodic|continuous|on_change)(:[0-9wdhms]+)?$/, {
+    error: "must be on_drift, periodic, continuous or on_change, with an interval if you like: periodic:15m",
+    abort: true,
+  })
+  .refine((text) => !text.includes(":") || (durationSeconds(text.replace(/^.*:/, "")) ?? 0) > 0, {
+    error: "must have an interval such as 90s, 15m or 6h",
+  });
 
 /** What every layer from `.xcf.yaml` to the module may decide, in the words of the design's routing fields. */
 export const settingFields = {

@@ -152,11 +152,12 @@ function placePair(walk: Walk, children: Map<string, PlacedNode>): void {
   const name = event?.type === EVENT_ID.SCALAR ? getScalarValue(walk.text, event) : undefined;
   const keyNode = placeNode(walk, undefined);
   const value = placeNode(walk, keyNode.start);
-  if (name !== undefined && !children.has(name)) children.set(name, value);
+  // Of a repeated key the last one counts, as it does for the values.
+  if (name !== undefined) children.set(name, value);
 }
 
-/** Undefined for a value that is left out (`key:`). */
-function scalarStart(event: ScalarEvent): number | undefined {
+/** Where a scalar begins, its quote included. Undefined for a value that is left out (`key:`). */
+export function scalarStart(event: ScalarEvent): number | undefined {
   if (event.valueStart < 0 || (event.valueStart === event.valueEnd && event.style === SCALAR_STYLE.PLAIN))
     return undefined;
   const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;

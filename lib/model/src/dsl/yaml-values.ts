@@ -11,7 +11,7 @@ import type { JsonValue } from "../json-value.ts";
 import { LIMITS } from "./limits.ts";
 import { measureValue } from "./measure-value.ts";
 import type { Problem } from "./problem.ts";
-import { type Position, Source } from "./source.ts";
+import { type Position, Source, scalarStart } from "./source.ts";
 import { findSyntaxErrors } from "./yaml-syntax.ts";
 
 /** The plain values of a file's documents, in order; an empty document is null. Aliased values are shared objects. */
@@ -105,7 +105,10 @@ function syntaxProblems(source: Source, error: unknown): Problem[] {
   const limit = limitReason(error.reason);
   if (limit !== undefined) return [problemAt(source, position, "LIMIT_EXCEEDED", limit.message, limit.hint)];
   const known = constructReason(error.reason);
-  if (known !== undefined) return [problemAt(source, position, known.code, known.message, known.hint)];
+  if (known !== undefined) {
+    const col = known.code === "YAML_ALIAS" ? position.col - 1 : position.col;
+    return [problemAt(source, { ...position, col }, known.code, known.message, known.hint)];
+  }
   const found = findSyntaxErrors(source);
   return found.length > 0 ? found : [problemAt(source, position, "YAML_SYNTAX", error.reason, "")];
 }
@@ -173,9 +176,10 @@ function repeatedKeys(source: Source, events: readonly Event[]): Problem[] {
     if (around?.keys !== undefined) {
       if (around.isKey && event.type === EVENT_ID.SCALAR) {
         const name = getScalarValue(source.text, event);
+        const start = scalarStart(event) ?? 0;
         const first = around.keys.get(name);
-        if (first === undefined) around.keys.set(name, event.valueStart);
-        else problems.push(repeatedKey(source, name, event.valueStart, first));
+        if (first === undefined) around.keys.set(name, start);
+        else problems.push(repeatedKey(source, name, start, first));
       }
       around.isKey = !around.isKey;
     }
