@@ -2,6 +2,7 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import { CALLER_HEADER, type Caller, callerKey } from "./caller.ts";
 import { toConnectError } from "./connect-errors.ts";
+import { InternalError } from "./internal-error.ts";
 import { isOpenMethod } from "./permissions.ts";
 
 /** Answers who a token stands for, or `undefined` when it is unknown, expired or revoked. */
@@ -30,10 +31,15 @@ export function edgeAuthGate(authenticate: Authenticate): RequestGate {
     if (isOpenMethod(context.method)) return;
     const token = bearerToken(context.requestHeader.get("authorization"));
     if (token === undefined) throw toConnectError(new TokenRefusedError("missing"));
-    const caller = await authenticate(token);
+    const caller = await authenticate(token).catch(refuse);
     if (caller === undefined) throw toConnectError(new TokenRefusedError("invalid"));
     context.values.set(callerKey, caller);
   };
+}
+
+/** A gate runs outside the interceptors, so it converts what it throws itself. */
+function refuse(reason: unknown): never {
+  throw toConnectError(reason instanceof CodedError ? reason : new InternalError("authentication", reason));
 }
 
 /** The token of an `Authorization: Bearer` header (RFC 6750; the scheme's name is case-insensitive). */
