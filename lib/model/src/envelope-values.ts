@@ -20,14 +20,25 @@ interface Pair {
  * What differs between the approved and the real values of one resource outside of what was marked unknown, and each
  * unknown that meets a path of `sensitive` (dot separated, `*` for any part).
  */
-export function valueViolations(approved: ResourceChange, real: ResourceChange, sensitive: readonly string[]): ValueViolation[] {
+export function valueViolations(
+  approved: ResourceChange,
+  real: ResourceChange,
+  sensitive: readonly string[],
+): ValueViolation[] {
   const found: ValueViolation[] = [];
   const patterns = sensitive.map((pattern) => pattern.split("."));
   const visit: Visit = (path, rule, message) => found.push({ path: path.join("."), rule, message });
-  if (patterns.length > 0) visitUnknowns(approved.unknown, [], (path) => {
-    if (patterns.some((pattern) => meets(pattern, path))) visit(path, "sensitivePath", "policy lets nobody approve this without its value");
-  });
-  compare({ value: approved.after, unknown: approved.unknown }, { value: real.after, unknown: real.unknown }, [], visit);
+  if (patterns.length > 0)
+    visitUnknowns(approved.unknown, [], (path) => {
+      if (patterns.some((pattern) => meets(pattern, path)))
+        visit(path, "sensitivePath", "policy lets nobody approve this without its value");
+    });
+  compare(
+    { value: approved.after, unknown: approved.unknown },
+    { value: real.after, unknown: real.unknown },
+    [],
+    visit,
+  );
   return found;
 }
 
@@ -42,23 +53,32 @@ function compare(approved: Pair, real: Pair, path: readonly string[], visit: Vis
       visit(path, "value", `has ${lengthOf(real)} elements, approved were ${lengthOf(approved)}`);
       return;
     }
-    for (const key of new Set([...keysOf(approved), ...keysOf(real)])) compare(childOf(approved, key), childOf(real, key), [...path, key], visit);
+    for (const key of new Set([...keysOf(approved), ...keysOf(real)]))
+      compare(childOf(approved, key), childOf(real, key), [...path, key], visit);
     return;
   }
-  if (!same(approved.value, real.value)) visit(path, "value", `is ${shown(real.value)}, approved was ${shown(approved.value)}`);
+  if (!same(approved.value, real.value))
+    visit(path, "value", `is ${shown(real.value)}, approved was ${shown(approved.value)}`);
 }
 
-function visitUnknowns(unknown: JsonValue | undefined, path: readonly string[], visit: (path: readonly string[]) => void): void {
+function visitUnknowns(
+  unknown: JsonValue | undefined,
+  path: readonly string[],
+  visit: (path: readonly string[]) => void,
+): void {
   if (unknown === true) visit(path);
-  else if (Array.isArray(unknown)) unknown.forEach((item: JsonValue, index) => visitUnknowns(item, [...path, String(index)], visit));
-  else if (isJsonObject(unknown)) for (const [key, member] of Object.entries(unknown)) visitUnknowns(member, [...path, key], visit);
+  else if (Array.isArray(unknown))
+    unknown.forEach((item: JsonValue, index) => visitUnknowns(item, [...path, String(index)], visit));
+  else if (isJsonObject(unknown))
+    for (const [key, member] of Object.entries(unknown)) visitUnknowns(member, [...path, key], visit);
 }
 
 /** One lies inside the other. A key with dots in it may be written with its dots. */
 function meets(pattern: readonly string[], path: readonly string[]): boolean {
   const parts = path.flatMap((part) => part.split("."));
   const length = Math.min(pattern.length, parts.length);
-  for (let index = 0; index < length; index += 1) if (pattern[index] !== "*" && pattern[index] !== parts[index]) return false;
+  for (let index = 0; index < length; index += 1)
+    if (pattern[index] !== "*" && pattern[index] !== parts[index]) return false;
   return true;
 }
 
@@ -77,7 +97,10 @@ function lengthOf({ value, unknown }: Pair): number {
 }
 
 function keysOf({ value, unknown }: Pair): string[] {
-  return [...(typeof value === "object" && value !== null ? Object.keys(value) : []), ...(typeof unknown === "object" && unknown !== null ? unknownKeys(unknown) : [])];
+  return [
+    ...(typeof value === "object" && value !== null ? Object.keys(value) : []),
+    ...(typeof unknown === "object" && unknown !== null ? unknownKeys(unknown) : []),
+  ];
 }
 
 /** Members of the mask that mark something; `false` and empty masks are how some engines spell "all known". */

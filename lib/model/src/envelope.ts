@@ -2,7 +2,7 @@ import { canonicalJson } from "./canonical-json.ts";
 import type { Finding, PolicyVerdict } from "./change-set.ts";
 import { compareDecimals, parseDecimal } from "./decimal.ts";
 import { valueViolations } from "./envelope-values.ts";
-import { type InputValue, inputNodes, type Inputs } from "./input-value.ts";
+import { type Inputs, type InputValue, inputNodes } from "./input-value.ts";
 import type { ChangeActions, ResourceChange, UnitPlan } from "./unit-plan.ts";
 
 export type EnvelopeRule =
@@ -99,10 +99,19 @@ function unitViolations(approved: UnitPlan, real: UnitPlan): EnvelopeViolation[]
     violations.push(violation("unit", "", "", `${real.address} is planned where ${approved.address} was approved`));
   }
   if (approved.destroy !== real.destroy) {
-    violations.push(violation("unit", "", "", real.destroy ? "the unit would be destroyed" : "the unit would not be destroyed any more"));
+    violations.push(
+      violation(
+        "unit",
+        "",
+        "",
+        real.destroy ? "the unit would be destroyed" : "the unit would not be destroyed any more",
+      ),
+    );
   }
   if (approved.status !== "provisional" && approved.status !== "planned" && approved.status !== "unchanged") {
-    violations.push(violation("status", "", "", `the approved plan was ${approved.status}, so nobody has seen what would be done`));
+    violations.push(
+      violation("status", "", "", `the approved plan was ${approved.status}, so nobody has seen what would be done`),
+    );
   }
   if (real.status !== "planned" && real.status !== "unchanged") {
     violations.push(violation("status", "", "", `a ${real.status} plan cannot be applied`));
@@ -119,7 +128,11 @@ function unitViolations(approved: UnitPlan, real: UnitPlan): EnvelopeViolation[]
   return violations;
 }
 
-function resourceViolations(approved: UnitPlan, real: UnitPlan, sensitivePaths: readonly SensitivePath[]): EnvelopeViolation[] {
+function resourceViolations(
+  approved: UnitPlan,
+  real: UnitPlan,
+  sensitivePaths: readonly SensitivePath[],
+): EnvelopeViolation[] {
   const approvedChanges = new Map(approved.changes.map((change) => [change.address, change]));
   const violations: EnvelopeViolation[] = [];
   const seen = new Set<string>();
@@ -132,7 +145,9 @@ function resourceViolations(approved: UnitPlan, real: UnitPlan, sensitivePaths: 
     if (was === undefined || was.type !== change.type || was.provider !== change.provider) {
       // A resource to which nothing happens is no change; engines differ in whether they list it.
       if (actionOf(change.actions) === "no-op" && change.previousAddress === undefined) continue;
-      violations.push(violation("resource", change.address, "", `the approved plan did not ${verb(change.actions)} this resource`));
+      violations.push(
+        violation("resource", change.address, "", `the approved plan did not ${verb(change.actions)} this resource`),
+      );
       continue;
     }
     violations.push(...changeViolations(was, change, sensitivePaths));
@@ -140,10 +155,16 @@ function resourceViolations(approved: UnitPlan, real: UnitPlan, sensitivePaths: 
   return violations;
 }
 
-function changeViolations(was: ResourceChange, change: ResourceChange, sensitivePaths: readonly SensitivePath[]): EnvelopeViolation[] {
+function changeViolations(
+  was: ResourceChange,
+  change: ResourceChange,
+  sensitivePaths: readonly SensitivePath[],
+): EnvelopeViolation[] {
   const resource = change.address;
   if (!isMilderOrEqual(was.actions, change.actions)) {
-    return [violation("action", resource, "", `would ${verb(change.actions)} it, approved was to ${verb(was.actions)} it`)];
+    return [
+      violation("action", resource, "", `would ${verb(change.actions)} it, approved was to ${verb(was.actions)} it`),
+    ];
   }
   const violations: EnvelopeViolation[] = [];
   if (change.previousAddress !== undefined && was.previousAddress !== change.previousAddress) {
@@ -153,8 +174,11 @@ function changeViolations(was: ResourceChange, change: ResourceChange, sensitive
   if (!sameJson(was.before, change.before)) {
     violations.push(violation("before", resource, "", "has changed since the approved plan looked at it"));
   }
-  const patterns = sensitivePaths.filter((path) => path.resource === "*" || path.resource === resource).map(({ path }) => path);
-  for (const { path, rule, message } of valueViolations(was, change, patterns)) violations.push({ resource, path, rule, message });
+  const patterns = sensitivePaths
+    .filter((path) => path.resource === "*" || path.resource === resource)
+    .map(({ path }) => path);
+  for (const { path, rule, message } of valueViolations(was, change, patterns))
+    violations.push({ resource, path, rule, message });
   return violations;
 }
 
@@ -164,7 +188,8 @@ function outputViolations(approved: UnitPlan, real: UnitPlan): EnvelopeViolation
     const was = own(approved.outputs, name);
     const path = `output.${name}`;
     if (was === undefined) violations.push(violation("output", "", path, "the approved plan had no such output"));
-    else if (was.sensitive && !output.sensitive) violations.push(violation("output", "", path, "is not sensitive any more"));
+    else if (was.sensitive && !output.sensitive)
+      violations.push(violation("output", "", path, "is not sensitive any more"));
     else if (!was.unknown && !sameJson({ ...was, type: null }, { ...output, type: null })) {
       violations.push(violation("output", "", path, "differs from the approved value"));
     }
@@ -174,11 +199,15 @@ function outputViolations(approved: UnitPlan, real: UnitPlan): EnvelopeViolation
 
 function judgementViolations(approved: UnitPlan, real: UnitPlan, context: EnvelopeContext): EnvelopeViolation[] {
   const { policy } = context;
-  const violations = policy.denials.map((finding) => violation("policy", "", "", `policy denies it: ${finding.message}`));
-  if (policy.verdict !== "allow" && violations.length === 0) violations.push(violation("policy", "", "", "policy does not allow it"));
+  const violations = policy.denials.map((finding) =>
+    violation("policy", "", "", `policy denies it: ${finding.message}`),
+  );
+  if (policy.verdict !== "allow" && violations.length === 0)
+    violations.push(violation("policy", "", "", "policy does not allow it"));
   const known = new Set(context.approvedWarnings.map(findingKey));
   for (const warning of policy.warnings) {
-    if (!known.has(findingKey(warning))) violations.push(violation("warning", "", "", `policy warns anew: ${warning.message}`));
+    if (!known.has(findingKey(warning)))
+      violations.push(violation("warning", "", "", `policy warns anew: ${warning.message}`));
   }
   const hazards = new Set(approved.hazards);
   for (const hazard of real.hazards) {

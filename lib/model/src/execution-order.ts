@@ -14,6 +14,11 @@ interface OrderedUnit {
  */
 export function executionGraph(units: readonly OrderedUnit[], edges: readonly Edge[]): Graph {
   const going = new Set(units.filter(({ action }) => action === "destroy").map(({ address }) => address));
-  const order = edges.map((edge) => (going.has(edge.from) || going.has(edge.to) ? { from: edge.to, to: edge.from } : edge));
-  return buildGraph(units.map(({ address }) => address), order);
+  const order = edges.map((edge) =>
+    going.has(edge.from) || going.has(edge.to) ? { from: edge.to, to: edge.from } : edge,
+  );
+  return buildGraph(
+    units.map(({ address }) => address),
+    order,
+  );
 }

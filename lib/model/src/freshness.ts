@@ -27,26 +27,39 @@ export function compareFreshness(approved: ChangeSet, current: Compilation): Fre
 }
 
 function compareUnit(unit: ChangeSetUnit, current: CompiledUnit | undefined): FreshnessDifference[] {
-  const differ = (what: FreshnessDifference["what"], detail: string): FreshnessDifference => ({ unit: unit.address, what, detail });
+  const differ = (what: FreshnessDifference["what"], detail: string): FreshnessDifference => ({
+    unit: unit.address,
+    what,
+    detail,
+  });
   if (current === undefined || current.action === "destroy") {
     return unit.destroy ? [] : [differ("vanished", "the repository does not want this unit any more")];
   }
   // A removal that was asked for (`--destroy`) holds although the commit has the unit, as it did when it was approved.
   if (unit.destroy) return unit.reason === "removed" ? [differ("content", "the repository wants this unit again")] : [];
   const differences: FreshnessDifference[] = [];
-  if (unit.module.contentHash !== current.module.contentHash) differences.push(differ("content", "its module has changed"));
-  if (unit.engine !== current.engine) differences.push(differ("engine", `its engine is ${current.engine}, approved was ${unit.engine}`));
+  if (unit.module.contentHash !== current.module.contentHash)
+    differences.push(differ("content", "its module has changed"));
+  if (unit.engine !== current.engine)
+    differences.push(differ("engine", `its engine is ${current.engine}, approved was ${unit.engine}`));
   if (unit.movedFrom !== current.movedFrom) differences.push(differ("content", "it takes over another unit's state"));
   for (const field of ["inputs", "engineConfig", "credentials", "ignoreDrift"] as const) {
-    if (!same(unit[field], current[field])) differences.push(differ("inputs", `its ${FIELD_WORDS[field]} have changed`));
+    if (!same(unit[field], current[field]))
+      differences.push(differ("inputs", `its ${FIELD_WORDS[field]} have changed`));
   }
   for (const field of ROUTE_FIELDS) {
-    if (!same(unit.route[field]?.value, current.route[field]?.value)) differences.push(differ("route", `its ${field} has changed`));
+    if (!same(unit.route[field]?.value, current.route[field]?.value))
+      differences.push(differ("route", `its ${field} has changed`));
   }
   return differences;
 }
 
-const FIELD_WORDS = { inputs: "inputs", engineConfig: "engine settings", credentials: "credentials", ignoreDrift: "ignored paths" } as const;
+const FIELD_WORDS = {
+  inputs: "inputs",
+  engineConfig: "engine settings",
+  credentials: "credentials",
+  ignoreDrift: "ignored paths",
+} as const;
 
 /** A new dependency must be applied before; one that is gone needs nothing. */
 function compareEdges(approved: ChangeSet, current: Compilation): FreshnessDifference[] {
@@ -65,13 +78,13 @@ function compareGovernance(approved: ChangeSet, current: Compilation): Freshness
   if (!same([...was.policyRevisions].sort(), [...is.policyRevisions].sort())) {
     differences.push({ unit: "", what: "policy", detail: "the policies have changed" });
   }
-  const judged = ({ governingDigest, proposedDigest, approvals, tier, concurrency }: Compilation["governance"]): unknown => [
+  const judged = ({
     governingDigest,
     proposedDigest,
     approvals,
     tier,
     concurrency,
-  ];
+  }: Compilation["governance"]): unknown => [governingDigest, proposedDigest, approvals, tier, concurrency];
   if (!same(judged(was), judged(is))) {
     differences.push({ unit: "", what: "governance", detail: "the rules that judge the change have changed" });
   }

@@ -84,14 +84,21 @@ export function selectUnits(
   const graph = buildGraph([...own.keys()], edges);
   const requested = new Set([...request.only, ...request.replace]);
   const roots = [...own].filter(([address, reason]) => reason !== "unchanged" || request.replace.includes(address));
-  const affected = withDependants(graph, roots.map(([address]) => address));
+  const affected = withDependants(
+    graph,
+    roots.map(([address]) => address),
+  );
   const wanted = request.only.length === 0 ? affected : withNeeds(graph, requested, affected, request.destroy);
   return new Map(
     [...own].map(([address, reason]) => [address, selectionOf(address, reason, { affected, wanted, requested })]),
   );
 }
 
-function ownReason(unit: SelectableUnit, applied: ReadonlyMap<Address, AppliedPointer>, request: SelectionRequest): SelectionReason {
+function ownReason(
+  unit: SelectableUnit,
+  applied: ReadonlyMap<Address, AppliedPointer>,
+  request: SelectionRequest,
+): SelectionReason {
   if (request.appliedOnly) return "drift";
   if (unit.action === "destroy") return request.destroy ? "requested" : "removed";
   const pointer = applied.get(unit.movedFrom ?? unit.address);
@@ -103,7 +110,12 @@ function ownReason(unit: SelectableUnit, applied: ReadonlyMap<Address, AppliedPo
  * The named units and what they cannot do without: for a change, the affected units they depend on; for a removal,
  * the units that depend on them, which must let go first.
  */
-function withNeeds(graph: Graph, named: ReadonlySet<Address>, affected: ReadonlySet<Address>, destroy: boolean): Set<Address> {
+function withNeeds(
+  graph: Graph,
+  named: ReadonlySet<Address>,
+  affected: ReadonlySet<Address>,
+  destroy: boolean,
+): Set<Address> {
   if (destroy) return withDependants(graph, named);
   const found = new Set(named);
   const queue = [...named];
@@ -120,7 +132,11 @@ function withNeeds(graph: Graph, named: ReadonlySet<Address>, affected: Readonly
 function selectionOf(
   address: Address,
   reason: SelectionReason,
-  sets: { readonly affected: ReadonlySet<Address>; readonly wanted: ReadonlySet<Address>; readonly requested: ReadonlySet<Address> },
+  sets: {
+    readonly affected: ReadonlySet<Address>;
+    readonly wanted: ReadonlySet<Address>;
+    readonly requested: ReadonlySet<Address>;
+  },
 ): Selection {
   if (!sets.wanted.has(address)) {
     return { selected: false, reason: sets.affected.has(address) ? "excluded" : "unchanged" };

@@ -13,6 +13,8 @@ export interface AssembleParts {
   /** One for each selected unit. */
   readonly plans: readonly UnitPlan[];
   readonly policy: PolicyDocument;
+  /** Content hash of the module that each unit was last applied with. */
+  readonly priorSnapshots: ReadonlyMap<string, string>;
   readonly author: string;
   readonly origin: ChangeSet["origin"];
   /** RFC 3339. */
@@ -28,7 +30,7 @@ export interface AssembleParts {
  */
 export function assembleChangeSet(parts: AssembleParts): ChangeSet {
   const { compilation, policy } = parts;
-  const units = joinUnits(compilation, parts.plans);
+  const units = joinUnits(parts);
   const content: ChangeSetContent = {
     tenant: compilation.tenant,
     repository: compilation.repository,
@@ -50,27 +52,33 @@ export function assembleChangeSet(parts: AssembleParts): ChangeSet {
   return { ...content, id: parts.id, digest: changeSetDigest(content), createdAt: parts.createdAt };
 }
 
-function joinUnits(compilation: Compilation, plans: readonly UnitPlan[]): ChangeSetUnit[] {
+function joinUnits({ compilation, plans, priorSnapshots }: AssembleParts): ChangeSetUnit[] {
   const byAddress = new Map<string, UnitPlan>();
   for (const plan of plans) {
-    if (byAddress.has(plan.address)) throw new UnitPlansMismatchedError(plan.address, "there are two plans for this unit");
+    if (byAddress.has(plan.address))
+      throw new UnitPlansMismatchedError(plan.address, "there are two plans for this unit");
     byAddress.set(plan.address, plan);
   }
   const joined: ChangeSetUnit[] = [];
   for (const unit of compilation.units) {
     const plan = byAddress.get(unit.address);
-    if (plan === undefined && unit.selected) throw new UnitPlansMismatchedError(unit.address, "there is no plan for this unit");
+    if (plan === undefined && unit.selected)
+      throw new UnitPlansMismatchedError(unit.address, "there is no plan for this unit");
     if (plan === undefined) continue;
     byAddress.delete(unit.address);
-    joined.push(joinUnit(unit, plan));
+    joined.push(joinUnit(unit, plan, priorSnapshots.get(unit.movedFrom ?? unit.address) ?? null));
   }
-  for (const address of byAddress.keys()) throw new UnitPlansMismatchedError(address, "the compilation has no such unit");
+  for (const address of byAddress.keys())
+    throw new UnitPlansMismatchedError(address, "the compilation has no such unit");
   return joined.sort((a, b) => compareText(a.address, b.address));
 }
 
-function joinUnit(unit: CompiledUnit, plan: UnitPlan): ChangeSetUnit {
+function joinUnit(unit: CompiledUnit, plan: UnitPlan, snapshot: string | null): ChangeSetUnit {
   if (plan.engine !== unit.engine || plan.destroy !== (unit.action === "destroy")) {
-    throw new UnitPlansMismatchedError(unit.address, `it was planned by ${plan.engine} ${plan.destroy ? "to be destroyed" : "to be applied"}, compiled for ${unit.engine} to ${unit.action}`);
+    throw new UnitPlansMismatchedError(
+      unit.address,
+      `it was planned by ${plan.engine} ${plan.destroy ? "to be destroyed" : "to be applied"}, compiled for ${unit.engine} to ${unit.action}`,
+    );
   }
   return {
     ...plan,
@@ -87,7 +95,7 @@ function joinUnit(unit: CompiledUnit, plan: UnitPlan): ChangeSetUnit {
     contentHash: unit.contentHash,
     reason: unit.reason,
     ...(unit.movedFrom === undefined ? {} : { movedFrom: unit.movedFrom }),
-    prior: { ...plan.prior, snapshot: plan.prior.serial === 0 ? null : `${plan.prior.lineage}:${plan.prior.serial}` },
+    prior: { ...plan.prior, snapshot },
   };
 }
 
@@ -105,7 +113,8 @@ function totalCost(units: readonly ChangeSetUnit[]): ChangeSet["cost"] {
   let currency: string | undefined;
   for (const { cost } of units) {
     if (cost === undefined) continue;
-    if (currency !== undefined && currency !== cost.currency) throw new CostsIncomparableError(`${currency} and ${cost.currency}`);
+    if (currency !== undefined && currency !== cost.currency)
+      throw new CostsIncomparableError(`${currency} and ${cost.currency}`);
     const delta = parseDecimal(cost.monthlyDelta);
     if (delta === undefined) throw new CostsIncomparableError(`"${cost.monthlyDelta}" is not an amount`);
     currency = cost.currency;

@@ -1,7 +1,14 @@
 import { posix } from "node:path";
 import { SnapshotUnsafeError } from "./git-errors.ts";
 import type { LruCache } from "./lru-cache.ts";
-import { resolvePath, type Snapshot, type SnapshotFile, type SnapshotFolder, submoduleError, unsafePathError } from "./snapshot.ts";
+import {
+  resolvePath,
+  type Snapshot,
+  type SnapshotFile,
+  type SnapshotFolder,
+  submoduleError,
+  unsafePathError,
+} from "./snapshot.ts";
 import { isLocalSource, isTerraformFile, scanTerraformSources, type TerraformSource } from "./terraform-sources.ts";
 
 /** A file of a module's archive; links have become what they point to. */
@@ -9,18 +16,18 @@ export interface ClosureFile {
   /** In the archive. */
   readonly path: string;
   readonly executable: boolean;
+  readonly snapshot: Snapshot;
   readonly file: SnapshotFile;
 }
 
 /** A module's folder with every folder and file it includes. */
 export interface Closure {
-  readonly snapshot: Snapshot;
-  /** Put before every path in the archive (`""`, or where a fetched repository goes). */
-  readonly prefix: string;
   /** The module's own folder in the archive. */
   readonly path: string;
   /** Equal keys, equal archives. */
   readonly key: string;
+  /** Paths of the repository that it is made of. */
+  readonly paths: readonly string[];
   /** In the order of their paths. Worked out when asked. */
   readonly listFiles: () => Promise<ClosureFile[]>;
 }
@@ -47,13 +54,14 @@ class ClosureProblemFound extends Error {
 
 export interface ClosureRequest {
   readonly snapshot: Snapshot;
+  /** Put before the folder's paths in the archive (`""`, or where a fetched repository goes). */
   readonly prefix: string;
   /** Repository path; `""` is the root. */
   readonly folder: string;
   /** Follow `source = "../x"` of Terraform files. */
   readonly terraform: boolean;
-  /** Single files that go with it: variable files of the environment. */
-  readonly files: readonly string[];
+  /** Single files that go with it: variable files of the environment. They keep their paths. */
+  readonly files: { readonly snapshot: Snapshot; readonly paths: readonly string[] };
 }
 
 /** Sources found in one folder's own Terraform files, by the file that has them. */
@@ -74,7 +82,7 @@ interface Included {
  * @returns problems when a source or link leads nowhere or out of the repository.
  */
 export async function collectClosure(request: ClosureRequest, cache: SourceCache): Promise<Closure | ClosureProblem[]> {
-  const { snapshot, prefix } = request;
+  const { snapshot } = request;
   const problems: ClosureProblem[] = [];
   const roots: Included[] = [];
   const scanned = new Set<string>();
@@ -86,15 +94,23 @@ export async function collectClosure(request: ClosureRequest, cache: SourceCache
       const real = await realFolder(snapshot, path);
       if (real === undefined) {
         // The folder of the ref itself: a missing source has been reported where it stands.
-        problems.push({ file: path, line: 0, col: 0, code: "MODULE_MISSING", message: `there is no folder ${path}`, hint: "correct the ref" });
+        problems.push({
+          file: path,
+          line: 0,
+          col: 0,
+          code: "MODULE_MISSING",
+          message: `there is no folder ${path}`,
+          hint: "correct the ref",
+        });
         continue;
       }
-      if (!roots.some((root) => root.path === "" || path === root.path || path.startsWith(`${root.path}/`))) roots.push({ path, real });
+      if (!roots.some((root) => root.path === "" || path === root.path || path.startsWith(`${root.path}/`)))
+        roots.push({ path, real });
       if (request.terraform) await followSources(snapshot, path, real, { cache, queue, problems });
     }
-    const single = await Promise.all(request.files.map((path) => realFile(snapshot, path)));
+    const single = await Promise.all(request.files.paths.map((path) => realFile(request.files.snapshot, path)));
     if (problems.length > 0) return problems;
-    return describeClosure(request, minimalRoots(roots), single, prefix);
+    return describeClosure(request, minimalRoots(roots), single);
   } catch (error) {
     if (error instanceof ClosureProblemFound) return [...problems, error.problem];
     if (error instanceof SnapshotUnsafeError) return [...problems, unsafeProblem(error)];
@@ -107,36 +123,41 @@ function unsafeProblem(error: SnapshotUnsafeError): ClosureProblem {
 }
 
 async function describeClosure(
-  { snapshot, folder }: ClosureRequest,
+  { snapshot, folder, prefix }: ClosureRequest,
   roots: readonly Included[],
-  single: readonly SingleFile[],
-  prefix: string,
+  single: readonly ClosureFile[],
 ): Promise<Closure> {
-  const joined = (path: string): string => (prefix === "" ? path : path === "" ? prefix : `${prefix}/${path}`);
+  const joined = (path: string): string => [prefix, path].filter((part) => part !== "").join("/");
   const links: string[] = [];
   for (const root of roots) {
     checkFolder(snapshot, root.real);
-    if (root.real.linked) for (const file of await expandFolder(snapshot, root)) links.push(`${file.path}=${file.file.oid}`);
+    if (root.real.linked)
+      for (const file of await expandFolder(snapshot, root)) links.push(`${file.path}=${file.file.oid}`);
   }
-  const parts = [...roots.map(({ path, real }) => `${path}=${real.identity}`), ...single.map(({ path, file }) => `${path}=${file.oid}`)];
+  const parts = [
+    ...roots.map(({ path, real }) => `${path}=${real.identity}`),
+    ...single.map(({ path, file }) => `${path}=${file.oid}`),
+  ];
   return {
-    snapshot,
-    prefix,
     path: joined(folder) || ".",
+    paths: prefix === "" ? [...roots.map(({ real }) => real.path), ...single.map(({ file }) => file.path)] : [],
     key: [prefix, folder, ...parts.sort(), ...links].join("\n"),
     listFiles: async () => {
       const files = new Map<string, ClosureFile>();
-      for (const root of roots) for (const file of await expandFolder(snapshot, root)) files.set(file.path, file);
-      for (const { path, file } of single) files.set(path, { path, executable: file.kind === "executable", file });
-      const placed = [...files.values()].map((file) => ({ ...file, path: joined(file.path) }));
-      return placed.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+      for (const root of roots)
+        for (const file of await expandFolder(snapshot, root))
+          files.set(joined(file.path), { ...file, path: joined(file.path) });
+      for (const file of single) files.set(file.path, file);
+      return [...files.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
     },
   };
 }
 
 /** A root that lies in another one adds nothing. */
 function minimalRoots(roots: readonly Included[]): Included[] {
-  return roots.filter((root) => !roots.some((other) => other !== root && (other.path === "" || root.path.startsWith(`${other.path}/`))));
+  return roots.filter(
+    (root) => !roots.some((other) => other !== root && (other.path === "" || root.path.startsWith(`${other.path}/`))),
+  );
 }
 
 async function realFolder(snapshot: Snapshot, path: string): Promise<SnapshotFolder | undefined> {
@@ -146,16 +167,18 @@ async function realFolder(snapshot: Snapshot, path: string): Promise<SnapshotFol
   return resolved === undefined ? undefined : snapshot.folder(resolved);
 }
 
-interface SingleFile {
-  readonly path: string;
-  readonly file: SnapshotFile;
-}
-
-async function realFile(snapshot: Snapshot, path: string): Promise<SingleFile> {
+async function realFile(snapshot: Snapshot, path: string): Promise<ClosureFile> {
   const resolved = await resolvePath(snapshot, path);
   const file = resolved === undefined ? undefined : snapshot.file(resolved);
-  if (file !== undefined) return { path, file };
-  throw new ClosureProblemFound({ file: path, line: 0, col: 0, code: "FILE_MISSING", message: `there is no file ${path}`, hint: "correct varFiles, or add the file" });
+  if (file !== undefined) return { path, executable: file.kind === "executable", snapshot, file };
+  throw new ClosureProblemFound({
+    file: path,
+    line: 0,
+    col: 0,
+    code: "FILE_MISSING",
+    message: `there is no file ${path}`,
+    hint: "correct varFiles, or add the file",
+  });
 }
 
 function checkFolder(snapshot: Snapshot, { path }: SnapshotFolder): void {
@@ -171,25 +194,36 @@ const MAX_LINKED_FILES = 100_000;
 /** The folder's files with every symbolic link replaced by what it points to. */
 async function expandFolder(snapshot: Snapshot, { path, real }: Included): Promise<ClosureFile[]> {
   const found: ClosureFile[] = [];
-  const pending: { readonly folder: SnapshotFolder; readonly at: string; readonly within: readonly string[] }[] = [{ folder: real, at: path, within: [real.path] }];
+  const pending: { readonly folder: SnapshotFolder; readonly at: string; readonly within: readonly string[] }[] = [
+    { folder: real, at: path, within: [real.path] },
+  ];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     checkFolder(snapshot, next.folder);
     const skip = next.folder.path === "" ? 0 : next.folder.path.length + 1;
     for (const file of next.folder.files) {
       const at = [next.at, file.path.slice(skip)].filter((part) => part !== "").join("/");
       if (file.kind !== "link") {
-        found.push({ path: at, executable: file.kind === "executable", file });
+        found.push({ path: at, executable: file.kind === "executable", snapshot, file });
         continue;
       }
       const resolved = await resolvePath(snapshot, file.path);
       const target = resolved === undefined ? undefined : snapshot.file(resolved);
       const folder = resolved === undefined ? undefined : snapshot.folder(resolved);
-      if (target !== undefined) found.push({ path: at, executable: target.kind === "executable", file: target });
-      else if (folder === undefined) throw new SnapshotUnsafeError(file.path, "this symbolic link points to nothing", "remove the link");
-      else if (next.within.some((outer) => folder.path === "" || outer === folder.path || outer.startsWith(`${folder.path}/`))) {
-        throw new SnapshotUnsafeError(file.path, "this symbolic link points to a folder that holds it", "remove the link");
+      if (target !== undefined)
+        found.push({ path: at, executable: target.kind === "executable", snapshot, file: target });
+      else if (folder === undefined)
+        throw new SnapshotUnsafeError(file.path, "this symbolic link points to nothing", "remove the link");
+      else if (
+        next.within.some((outer) => folder.path === "" || outer === folder.path || outer.startsWith(`${folder.path}/`))
+      ) {
+        throw new SnapshotUnsafeError(
+          file.path,
+          "this symbolic link points to a folder that holds it",
+          "remove the link",
+        );
       } else pending.push({ folder, at, within: [...next.within, folder.path] });
-      if (found.length > MAX_LINKED_FILES) throw new SnapshotUnsafeError(file.path, "symbolic links make the module too large", "remove some of them");
+      if (found.length > MAX_LINKED_FILES)
+        throw new SnapshotUnsafeError(file.path, "symbolic links make the module too large", "remove some of them");
     }
   }
   return found;
@@ -201,7 +235,12 @@ interface Walk {
   readonly problems: ClosureProblem[];
 }
 
-async function followSources(snapshot: Snapshot, path: string, folder: SnapshotFolder, { cache, queue, problems }: Walk): Promise<void> {
+async function followSources(
+  snapshot: Snapshot,
+  path: string,
+  folder: SnapshotFolder,
+  { cache, queue, problems }: Walk,
+): Promise<void> {
   let scanned = folder.linked ? undefined : cache.get(folder.identity);
   if (scanned === undefined) {
     const files = ownTerraformFiles(folder);
@@ -216,7 +255,11 @@ async function followSources(snapshot: Snapshot, path: string, folder: SnapshotF
       };
       const target = posix.normalize(posix.join(path === "" ? "." : path, source)).replace(/\/$/, "");
       if (target === ".." || target.startsWith("../")) {
-        problem("SOURCE_OUTSIDE", `"${source}" leaves the repository`, "keep modules inside the repository, or use a git:: source");
+        problem(
+          "SOURCE_OUTSIDE",
+          `"${source}" leaves the repository`,
+          "keep modules inside the repository, or use a git:: source",
+        );
       } else if ((await realFolder(snapshot, target === "." ? "" : target)) === undefined) {
         problem("SOURCE_MISSING", `there is no folder ${target}`, "correct the module's source");
       } else {
@@ -248,7 +291,12 @@ function ownTerraformFiles(folder: SnapshotFolder): SnapshotFile[] {
   return folder.files.filter(({ path }) => isTerraformFile(path) && !path.includes("/", start));
 }
 
-function scanFiles(folder: SnapshotFolder, files: readonly SnapshotFile[], resolved: readonly SnapshotFile[], contents: ReadonlyMap<string, Buffer>): FolderSources {
+function scanFiles(
+  folder: SnapshotFolder,
+  files: readonly SnapshotFile[],
+  resolved: readonly SnapshotFile[],
+  contents: ReadonlyMap<string, Buffer>,
+): FolderSources {
   const start = folder.path === "" ? 0 : folder.path.length + 1;
   return files.flatMap((file, index) => {
     const name = file.path.slice(start);

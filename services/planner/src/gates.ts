@@ -37,12 +37,20 @@ function routeDemand(unit: Address, route: Route, governance: Governance): Deman
   if (!gateAsks(route, { tier: governance.tier, approvalsDeclared: governance.approvals.declared })) return [];
   const { value, from } = route.gate;
   const place = from.at === undefined ? "the matrix" : `${from.layer} at ${from.at}`;
-  const what = value.kind === "forced" ? `${route.lifecycle.value} changes are always approved` : "changes in this environment are approved";
+  const what =
+    value.kind === "forced"
+      ? `${route.lifecycle.value} changes are always approved`
+      : "changes in this environment are approved";
   return [{ unit, groups: value.groups, quorum: value.quorum, reason: `${what} (${place})` }];
 }
 
 function governanceDemand(unit: Address, { approvals, changes }: Governance): Demand[] {
-  return changes.map((change) => ({ unit, groups: approvals.groups, quorum: approvals.quorum, reason: `the rules that judge changes are changed: ${change}` }));
+  return changes.map((change) => ({
+    unit,
+    groups: approvals.groups,
+    quorum: approvals.quorum,
+    reason: `the rules that judge changes are changed: ${change}`,
+  }));
 }
 
 /** A policy's demand on a unit, or on all of them; without groups of its own it means the environment's approvers. */

@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
-import { type Closure, type ClosureFile, type ClosureProblem, type ClosureRequest, collectClosure, type SourceCache, warmSources } from "./closure.ts";
+import {
+  type Closure,
+  type ClosureFile,
+  type ClosureProblem,
+  type ClosureRequest,
+  collectClosure,
+  type SourceCache,
+  warmSources,
+} from "./closure.ts";
 import { createLruCache, type LruCache } from "./lru-cache.ts";
+import type { SnapshotFile } from "./snapshot.ts";
 import { packTar } from "./tar.ts";
 
 /** A module ready to travel: the fields of a unit's `module`. */
@@ -40,7 +49,8 @@ export function createModulePacker(): ModulePacker {
       for (const request of requests) closures.push(await collectClosure(request, sources));
       const results = new Map<number, PackedModule | readonly ClosureProblem[]>();
       const missing = new Map<string, Closure>();
-      for (const closure of closures) if (!Array.isArray(closure) && packed.get(closure.key) === undefined) missing.set(closure.key, closure);
+      for (const closure of closures)
+        if (!Array.isArray(closure) && packed.get(closure.key) === undefined) missing.set(closure.key, closure);
       const fresh = await packMissing([...missing.values()], packed);
       for (const [index, closure] of closures.entries()) {
         if (Array.isArray(closure)) results.set(index, closure);
@@ -54,19 +64,22 @@ export function createModulePacker(): ModulePacker {
     },
     async archiveOf({ closure }) {
       const files = await closure.listFiles();
-      return packFiles(files, await closure.snapshot.read(files.map(({ file }) => file)));
+      return packFiles(files, await readFiles(files));
     },
   };
 }
 
-async function packMissing(closures: readonly Closure[], packed: LruCache<string, PackedDigest>): Promise<Map<string, PackedDigest | ClosureProblem>> {
+async function packMissing(
+  closures: readonly Closure[],
+  packed: LruCache<string, PackedDigest>,
+): Promise<Map<string, PackedDigest | ClosureProblem>> {
   const done = new Map<string, PackedDigest | ClosureProblem>();
   let batch: { closure: Closure; files: ClosureFile[] }[] = [];
   let count = 0;
   const flush = async (): Promise<void> => {
-    const contents = await readTogether(batch);
-    for (const [index, { closure, files }] of batch.entries()) {
-      const digest = digestFiles(closure, files, contents[index] ?? new Map());
+    const contents = await readFiles(batch.flatMap(({ files }) => files));
+    for (const { closure, files } of batch) {
+      const digest = digestFiles(closure, files, contents);
       if ("archive" in digest) packed.set(closure.key, digest);
       done.set(closure.key, digest);
     }
@@ -83,28 +96,42 @@ async function packMissing(closures: readonly Closure[], packed: LruCache<string
   return done;
 }
 
-/** One read a snapshot: closures of the same one share it. */
-async function readTogether(batch: readonly { closure: Closure; files: readonly ClosureFile[] }[]): Promise<ReadonlyMap<string, Buffer>[]> {
-  const bySnapshot = new Map<Closure["snapshot"], ClosureFile[]>();
-  for (const { closure, files } of batch) {
-    const known = bySnapshot.get(closure.snapshot);
-    if (known === undefined) bySnapshot.set(closure.snapshot, [...files]);
-    else known.push(...files);
+/** Contents by object id; one read a snapshot. */
+async function readFiles(files: readonly ClosureFile[]): Promise<ReadonlyMap<string, Buffer>> {
+  const bySnapshot = new Map<ClosureFile["snapshot"], SnapshotFile[]>();
+  for (const { snapshot, file } of files) {
+    const known = bySnapshot.get(snapshot);
+    if (known === undefined) bySnapshot.set(snapshot, [file]);
+    else known.push(file);
   }
-  const contents = new Map<Closure["snapshot"], ReadonlyMap<string, Buffer>>();
-  for (const [snapshot, files] of bySnapshot) contents.set(snapshot, await snapshot.read(files.map(({ file }) => file)));
-  return batch.map(({ closure }) => contents.get(closure.snapshot) ?? new Map());
+  const contents = new Map<string, Buffer>();
+  for (const [snapshot, wanted] of bySnapshot)
+    for (const [oid, content] of await snapshot.read(wanted)) contents.set(oid, content);
+  return contents;
 }
 
-function digestFiles(closure: Closure, files: readonly ClosureFile[], contents: ReadonlyMap<string, Buffer>): PackedDigest | ClosureProblem {
+function digestFiles(
+  closure: Closure,
+  files: readonly ClosureFile[],
+  contents: ReadonlyMap<string, Buffer>,
+): PackedDigest | ClosureProblem {
   const size = files.reduce((sum, { file }) => sum + (contents.get(file.oid)?.length ?? 0), 0);
   if (size > MAX_ARCHIVE_BYTES) {
     const message = `the module and what it includes have ${Math.ceil(size / 1024 / 1024)} MiB, ${MAX_ARCHIVE_BYTES / 1024 / 1024} are allowed`;
-    return { file: closure.path, line: 0, col: 0, code: "MODULE_TOO_LARGE", message, hint: "take large files out of the module's folder" };
+    return {
+      file: closure.path,
+      line: 0,
+      col: 0,
+      code: "MODULE_TOO_LARGE",
+      message,
+      hint: "take large files out of the module's folder",
+    };
   }
   const hash = createHash("sha256").update(`${closure.path}\n`);
   for (const { path, executable, file } of files) {
-    const content = createHash("sha256").update(contents.get(file.oid) ?? "").digest("hex");
+    const content = createHash("sha256")
+      .update(contents.get(file.oid) ?? "")
+      .digest("hex");
     hash.update(`${path}\0${executable ? "755" : "644"}\0${content}\n`);
   }
   return {
@@ -114,5 +141,11 @@ function digestFiles(closure: Closure, files: readonly ClosureFile[], contents: 
 }
 
 function packFiles(files: readonly ClosureFile[], contents: ReadonlyMap<string, Buffer>): Buffer {
-  return packTar(files.map(({ path, executable, file }) => ({ path, executable, content: contents.get(file.oid) ?? Buffer.alloc(0) })));
+  return packTar(
+    files.map(({ path, executable, file }) => ({
+      path,
+      executable,
+      content: contents.get(file.oid) ?? Buffer.alloc(0),
+    })),
+  );
 }

@@ -55,21 +55,27 @@ export async function snapshotWorkTree(git: Git, commit: string): Promise<Snapsh
       const contents = new Map<string, Buffer>();
       for (const { path, oid } of wanted) {
         const entry = await readEntry(root, path, contents);
-        if (entry?.oid !== oid) throw new SnapshotUnsafeError(path, "the file was changed while it was being read", "try again");
+        if (entry?.oid !== oid)
+          throw new SnapshotUnsafeError(path, "the file was changed while it was being read", "try again");
       }
       return contents;
     },
   });
 }
 
-async function readEntry(root: string, path: string, contents?: Map<string, Buffer>): Promise<SnapshotEntry | undefined> {
+async function readEntry(
+  root: string,
+  path: string,
+  contents?: Map<string, Buffer>,
+): Promise<SnapshotEntry | undefined> {
   const absolute = join(root, path);
   const stats = await lstat(absolute).catch(() => undefined);
   if (stats === undefined) return undefined;
   if (stats.isDirectory()) return { path: path.replace(/\/$/, ""), mode: "160000", oid: "" };
   if (stats.isSymbolicLink()) return keep(path, "120000", Buffer.from(await readlink(absolute)), contents);
   if (!stats.isFile()) return undefined;
-  if (stats.size > MAX_FILE_BYTES) throw new SnapshotUnsafeError(path, `the file has ${stats.size} bytes`, "put it into .gitignore");
+  if (stats.size > MAX_FILE_BYTES)
+    throw new SnapshotUnsafeError(path, `the file has ${stats.size} bytes`, "put it into .gitignore");
   const handle = await open(absolute, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     return keep(path, (stats.mode & 0o100) === 0 ? "100644" : "100755", await handle.readFile(), contents);

@@ -14,5 +14,8 @@ export const gateTighteningSchema = z.strictObject({
 export type GateTightening = z.infer<typeof gateTighteningSchema>;
 
 /** What `Assemble` is told of policy's answer. */
-export const policyDocumentSchema = z.strictObject({ verdict: policyVerdictSchema, tightenings: z.array(gateTighteningSchema) });
+export const policyDocumentSchema = z.strictObject({
+  verdict: policyVerdictSchema,
+  tightenings: z.array(gateTighteningSchema),
+});
 export type PolicyDocument = z.infer<typeof policyDocumentSchema>;

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CodedError } from "@xcloudflow/model/coded-error";
-import { fetchCommit, type Git, type GitSettings, openGit } from "./git-cli.ts";
+import { type Git, openGit } from "./git-cli.ts";
+import { fetchCommit } from "./git-fetch.ts";
+import type { GitSettings } from "./git-process-cli.ts";
 import { snapshotCommit } from "./open-snapshot.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -46,7 +48,11 @@ export function createRemoteModules(git: GitSettings, settings: RemoteModuleSett
     async fetch(url, ref) {
       const transport = transportOf(url);
       if (!settings.transports.includes(transport)) {
-        throw new RemoteModuleUnavailableError(url, `the transport ${transport} is not allowed`, `allowed: ${settings.transports.join(", ")}`);
+        throw new RemoteModuleUnavailableError(
+          url,
+          `the transport ${transport} is not allowed`,
+          `allowed: ${settings.transports.join(", ")}`,
+        );
       }
       const repository = opened.get(url) ?? open(url);
       opened.set(url, repository);
@@ -55,15 +61,30 @@ export function createRemoteModules(git: GitSettings, settings: RemoteModuleSett
         throw cause;
       });
       const turn = (last.get(url) ?? Promise.resolve()).then(() => fetchCommit(local, git, { url, ref, transport }));
-      last.set(url, turn.catch(() => undefined));
+      last.set(
+        url,
+        turn.catch(() => undefined),
+      );
       const commit = await turn.catch((cause: unknown) => {
         const detail = cause instanceof Error ? cause.message : String(cause);
-        throw new RemoteModuleUnavailableError(url, `"${ref}" cannot be fetched: ${detail.replaceAll(url, withoutCredentials(url))}`, "check the address, the ref and the credentials", cause);
+        throw new RemoteModuleUnavailableError(
+          url,
+          `"${ref}" cannot be fetched: ${detail.replaceAll(url, withoutCredentials(url))}`,
+          "check the address, the ref and the credentials",
+          cause,
+        );
       });
-      return { snapshot: await snapshotCommit(local, commit), prefix: `.xcf-modules/${createHash("sha256").update(url).digest("hex").slice(0, 16)}` };
+      return {
+        snapshot: await snapshotCommit(local, commit),
+        prefix: `.xcf-modules/${createHash("sha256").update(url).digest("hex").slice(0, 16)}`,
+      };
     },
     close() {
-      for (const repository of opened.values()) void repository.then((git) => git.close(), () => undefined);
+      for (const repository of opened.values())
+        void repository.then(
+          (git) => git.close(),
+          () => undefined,
+        );
       opened.clear();
     },
   };

@@ -53,7 +53,12 @@ export interface SnapshotSource {
   readonly read: Snapshot["read"];
 }
 
-const KINDS: Readonly<Record<string, SnapshotFile["kind"]>> = { "100644": "file", "100664": "file", "100755": "executable", "120000": "link" };
+const KINDS: Readonly<Record<string, SnapshotFile["kind"]>> = {
+  "100644": "file",
+  "100664": "file",
+  "100755": "executable",
+  "120000": "link",
+};
 const FOLDER = "040000";
 const SUBMODULE = "160000";
 const UNSAFE_PATH = /(?:^|\/)(?:\.{0,2}|\.git)(?:\/|$)|[\\\p{Cc}\uFFFD]/iu;
@@ -143,7 +148,8 @@ export async function resolvePath(snapshot: Snapshot, path: string): Promise<str
     const file = snapshot.file(next);
     if (file?.kind === "link") {
       links += 1;
-      if (links > MAX_LINKS) throw new SnapshotUnsafeError(path, "its symbolic links go in circles", "remove one of the links");
+      if (links > MAX_LINKS)
+        throw new SnapshotUnsafeError(path, "its symbolic links go in circles", "remove one of the links");
       rest = [...(await linkTarget(snapshot, file)).split("/").filter((part) => part !== ""), ...tail];
       at = "";
     } else {
@@ -161,15 +167,27 @@ async function linkTarget(snapshot: Snapshot, link: SnapshotFile): Promise<strin
   const content = (await snapshot.read([link])).get(link.oid)?.toString() ?? "";
   const target = posix.normalize(posix.join(posix.dirname(link.path), content));
   if (content.startsWith("/") || target === ".." || target.startsWith("../") || content.includes("\0")) {
-    throw new SnapshotUnsafeError(link.path, `this symbolic link leaves the repository (${content.slice(0, 200)})`, "put a copy of the file in the repository");
+    throw new SnapshotUnsafeError(
+      link.path,
+      `this symbolic link leaves the repository (${content.slice(0, 200)})`,
+      "put a copy of the file in the repository",
+    );
   }
   return target === "." ? "" : target.replace(/\/$/, "");
 }
 
 export function unsafePathError(path: string): SnapshotUnsafeError {
-  return new SnapshotUnsafeError(JSON.stringify(path), "this path cannot be part of a module", "rename the file and commit again");
+  return new SnapshotUnsafeError(
+    JSON.stringify(path),
+    "this path cannot be part of a module",
+    "rename the file and commit again",
+  );
 }
 
 export function submoduleError(path: string): SnapshotUnsafeError {
-  return new SnapshotUnsafeError(path, "this folder is a Git submodule, whose files are not in the commit", "use ref: git::<url>//<dir>?ref=<commit>, or put the files in the repository");
+  return new SnapshotUnsafeError(
+    path,
+    "this folder is a Git submodule, whose files are not in the commit",
+    "use ref: git::<url>//<dir>?ref=<commit>, or put the files in the repository",
+  );
 }

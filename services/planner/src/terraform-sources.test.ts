@@ -3,7 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { scanTerraformSources } from "./terraform-sources.ts";
 
-const sources = (text: string, name = "main.tf"): string[] => scanTerraformSources(name, text).map(({ source }) => source);
+const sources = (text: string, name = "main.tf"): string[] =>
+  scanTerraformSources(name, text).map(({ source }) => source);
 
 test("finds the source of every module call with its place", () => {
   const text = 'module "a" {\n  source = "../a"\n}\n\nmodule "b" { source = "./b" }\n';
@@ -41,13 +42,35 @@ test("ignores comments, other blocks, and sources that are not literal", () => {
 
 test("reads JSON configuration in both of its forms", () => {
   assert.deepEqual(sources('{"module": {"a": {"source": "../a"}}}', "main.tf.json"), ["../a"]);
-  assert.deepEqual(sources('{"module": [{"a": [{"source": "../a"}]}, {"b": {"source": "./b"}}]}', "main.tf.json"), ["../a", "./b"]);
+  assert.deepEqual(sources('{"module": [{"a": [{"source": "../a"}]}, {"b": {"source": "./b"}}]}', "main.tf.json"), [
+    "../a",
+    "./b",
+  ]);
 });
 
 test("ends on any text, and never reports a source that does not stand in it", () => {
-  const pieces = fc.array(fc.constantFrom('module "a" {', "}", '"', "${", "<<EOT\n", "EOT\n", "/*", "*/", "#", "\n", "source = ", '"../x"', "\\", "é", "{"), {
-    maxLength: 60,
-  });
+  const pieces = fc.array(
+    fc.constantFrom(
+      'module "a" {',
+      "}",
+      '"',
+      "${",
+      "<<EOT\n",
+      "EOT\n",
+      "/*",
+      "*/",
+      "#",
+      "\n",
+      "source = ",
+      '"../x"',
+      "\\",
+      "é",
+      "{",
+    ),
+    {
+      maxLength: 60,
+    },
+  );
   fc.assert(
     fc.property(pieces, (parts) => {
       const text = parts.join("");

@@ -1,0 +1,28 @@
+import type { Client } from "@connectrpc/connect";
+import type { PolicyService } from "@xcloudflow/proto/policy/v1/policy_pb";
+import type { RouterService } from "@xcloudflow/proto/router/v1/router_pb";
+import type { StateService } from "@xcloudflow/proto/state/v1/state_pb";
+import type { GitSettings } from "./git-process-cli.ts";
+import type { ModulePacker } from "./module-packer.ts";
+import type { RemoteModules } from "./remote-modules.ts";
+import type { Repositories } from "./repositories.ts";
+import type { RouteAsker } from "./route-asker.ts";
+
+/** What the planner asks of other services, and no more. */
+export type RouterClient = Pick<Client<typeof RouterService>, "route">;
+export type PolicyClient = Pick<Client<typeof PolicyService>, "loadBundle">;
+export type StateClient = Pick<
+  Client<typeof StateService>,
+  "hasArtefacts" | "putArtefact" | "listApplied" | "listStates"
+>;
+
+/** Everything that compiling touches besides its request. */
+export interface PlannerContext {
+  readonly policy: PolicyClient;
+  readonly state: StateClient;
+  readonly git: GitSettings;
+  readonly repositories: Repositories;
+  readonly packer: ModulePacker;
+  readonly remote: RemoteModules;
+  readonly routes: RouteAsker;
+}

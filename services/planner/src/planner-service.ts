@@ -1,0 +1,56 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
+import { DEFAULT_GIT, type GitSettings } from "./git-process-cli.ts";
+import { createModulePacker } from "./module-packer.ts";
+import type { PolicyClient, RouterClient, StateClient } from "./planner-context.ts";
+import { createPlannerRpc } from "./planner-rpc.ts";
+import { createRemoteModules } from "./remote-modules.ts";
+import { createRepositories } from "./repositories.ts";
+import { createRouteAsker } from "./route-asker.ts";
+
+export interface PlannerOptions {
+  readonly router: RouterClient;
+  readonly policy: PolicyClient;
+  readonly state: StateClient;
+  /** How git is run; only `PATH` and what fetching needs reach it. */
+  readonly git?: GitSettings;
+  /** Where repositories of `git::` modules are kept; may be deleted at any time. */
+  readonly cacheDirectory: string;
+  /** Transports that `git::` modules may use; `https` and `ssh` unless the operator allows more. */
+  readonly transports?: readonly string[];
+}
+
+export interface Planner {
+  readonly rpc: ServiceImpl<typeof PlannerService>;
+  /** Ends the git processes that are kept. */
+  close(): void;
+}
+
+/** Composes the planner. It keeps nothing but caches, all in memory: every answer can be worked out again from git. */
+export function createPlanner({
+  router,
+  policy,
+  state,
+  git = DEFAULT_GIT,
+  cacheDirectory,
+  transports = ["https", "ssh"],
+}: PlannerOptions): Planner {
+  const repositories = createRepositories(git);
+  const remote = createRemoteModules(git, { cacheDirectory, transports });
+  const rpc = createPlannerRpc({
+    policy,
+    state,
+    git,
+    repositories,
+    remote,
+    packer: createModulePacker(),
+    routes: createRouteAsker(router),
+  });
+  return {
+    rpc,
+    close() {
+      repositories.close();
+      remote.close();
+    },
+  };
+}
