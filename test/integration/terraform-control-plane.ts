@@ -1,9 +1,9 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
-import { canonicalJson } from "@xcloudflow/model/canonical-json";
 import { decodeDocument, encodeDocument, parseJson } from "@xcloudflow/model/parse-json";
+import { redactionHmac } from "@xcloudflow/model/redaction-hmac";
 import { type TaskResult, taskResultSchema } from "@xcloudflow/model/task-result";
 import type { TaskSpec } from "@xcloudflow/model/task-spec";
 import type { UnitOutput } from "@xcloudflow/model/unit-plan";
@@ -47,7 +47,7 @@ interface Queued {
 }
 
 const KEY = Buffer.alloc(32, 7);
-export const hmacOf = (value: unknown): string => createHmac("sha256", KEY).update(canonicalJson(value)).digest("hex");
+export const hmacOf = (value: unknown): string => redactionHmac(KEY, value);
 
 export async function createTestControlPlane(): Promise<TestControlPlane> {
   const queue: Queued[] = [];

@@ -35,8 +35,13 @@ async function perform(engine: Engine, attempt: Attempt, recoveredState: boolean
       const plan = await engine.plan(attempt);
       return { kind: "verified", converged: plan.status === "unchanged", changes: plan.changes, outputs: plan.outputs };
     }
-    case "inspect":
-      return { kind: "inspected", plan: await engine.plan(attempt), recoveredState };
+    case "inspect": {
+      const plan = await engine.plan(attempt);
+      // The dead attempt had done its work but for saying so: what it made is there for others to refer to.
+      if (plan.status !== "unchanged") return { kind: "inspected", plan, recoveredState };
+      const { outputs } = await engine.outputs(attempt);
+      return { kind: "inspected", plan: { ...plan, outputs: await attempt.keepOutputs(outputs) }, recoveredState };
+    }
     case "drift":
       return { kind: "drifted", changes: [...(await engine.detectDrift(attempt))] };
     case "snapshot":

@@ -16,12 +16,24 @@ export interface SecretRedactor {
 export function createSecretRedactor(): SecretRedactor {
   const forms = new Set<string>();
   const exact = new Set<string>();
-  let pattern: RegExp | undefined;
+  let compiled: RegExp | undefined;
+
+  function pattern(): RegExp {
+    // Longest first: a secret inside another one must not leave the rest of the longer one standing.
+    compiled ??= new RegExp(
+      [...forms]
+        .sort((a, b) => b.length - a.length)
+        .map(escapePattern)
+        .join("|"),
+      "g",
+    );
+    return compiled;
+  }
 
   return {
     add(secret) {
       const raw = secret.reveal();
-      if (raw === "") return;
+      if (raw === "" || exact.has(raw)) return;
       exact.add(raw);
       for (const form of formsOf(raw)) if (form.length >= SHORTEST) forms.add(form);
       // Longest first: a secret inside another one must not leave the rest of the longer one standing.

@@ -1,20 +1,28 @@
-import { createHmac } from "node:crypto";
-import { canonicalJson } from "@xcloudflow/model/canonical-json";
 import { isJsonObject, type JsonObject, type JsonValue } from "@xcloudflow/model/json-value";
+import { redactionHmac } from "@xcloudflow/model/redaction-hmac";
+import { SecretText } from "@xcloudflow/model/secret-text";
 import type { SecretRedactor } from "./secret-redactor.ts";
 
 /** Replaces values nobody may see by `{"$redacted": hmac}`: equal secrets look equal, and a change of one is visible. */
 export interface ValueRedactor {
-  /** HMAC-SHA-256 (hex) over the value's canonical JSON, under the tenant's key. */
+  /** `hmac-sha256:…` over the value's canonical JSON, under the tenant's key. */
   hmac(value: JsonValue): string;
   /** The value with everything that `mask` marks `true`, and every text that holds a known secret, replaced. */
   redact(value: JsonValue, mask: JsonValue): JsonValue;
+  /**
+   * Makes the texts that `mask` marks known as secrets. Called before `redact` with everything an engine marks: what a
+   * provider copies elsewhere is often marked in one place only, and an old secret is known from there alone.
+   */
+  learn(value: JsonValue, mask: JsonValue): void;
   /** Whether a known secret stands anywhere in the value. */
   holdsSecret(value: JsonValue): boolean;
 }
 
+/** Engines mark short words too (`true`, a size): hiding those everywhere would make a plan unreadable. */
+const SHORTEST_LEARNED = 6;
+
 export function createValueRedactor(key: Uint8Array, secrets: SecretRedactor): ValueRedactor {
-  const hmac = (value: JsonValue): string => createHmac("sha256", key).update(canonicalJson(value)).digest("hex");
+  const hmac = (value: JsonValue): string => redactionHmac(key, value);
   const hide = (value: JsonValue): JsonValue => (value === null ? null : { $redacted: hmac(value) });
 
   function redact(value: JsonValue, mask: JsonValue | undefined): JsonValue {
@@ -35,7 +43,18 @@ export function createValueRedactor(key: Uint8Array, secrets: SecretRedactor): V
     );
   }
 
-  return { hmac, redact, holdsSecret };
+  function learn(value: JsonValue | undefined, mask: JsonValue | undefined): void {
+    if (mask === undefined || mask === false || value === undefined) return;
+    if (typeof value === "string") {
+      if (mask === true && value.length >= SHORTEST_LEARNED) secrets.add(new SecretText(value));
+    } else if (isList(value)) value.forEach((item, index) => learn(item, mask === true || maskItem(mask, index)));
+    else if (isJsonObject(value)) {
+      for (const [name, member] of Object.entries(value))
+        learn(member, mask === true || (isJsonObject(mask) ? mask[name] : false));
+    }
+  }
+
+  return { hmac, redact, learn, holdsSecret };
 }
 
 function mapMembers(

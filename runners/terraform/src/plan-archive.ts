@@ -18,7 +18,7 @@ export function readPlanArchive(path: string): PlanArchive {
 }
 
 export interface PlanArchive {
-  text(name: "tfstate" | "tfstate-prev" | ".terraform.lock.hcl"): string | undefined;
+  text(name: "tfstate" | ".terraform.lock.hcl"): string | undefined;
 }
 
 interface Member {

@@ -93,7 +93,9 @@ export function createInstaller(cacheFolder: string, configDigest: string): Inst
 
   function copy(prepared: string, folder: string): InstallLocks {
     cpSync(join(prepared, DATA), join(folder, DATA), { recursive: true, verbatimSymlinks: true });
-    if (existsSync(join(prepared, LOCK_FILE))) cpSync(join(prepared, LOCK_FILE), join(folder, LOCK_FILE));
+    if (existsSync(join(prepared, LOCK_FILE)) && !existsSync(join(folder, LOCK_FILE))) {
+      cpSync(join(prepared, LOCK_FILE), join(folder, LOCK_FILE));
+    }
     return locksSchema.parse(JSON.parse(readFileSync(join(prepared, READY), "utf8")));
   }
 

@@ -78,6 +78,8 @@ export function readPlan(text: string, redactor: ValueRedactor, view: PlanView =
   if (typeof version !== "string" || !/^1(?:\.|$)/.test(version)) throw new PlanFormatUnsupportedError(String(version));
   const plan = planSchema.parse(raw);
 
+  for (const { change } of [...plan.resource_changes, ...plan.resource_drift]) learn(change, redactor);
+  for (const change of Object.values(plan.output_changes)) learn(change, redactor);
   const read = (resources: readonly z.infer<typeof resourceSchema>[]): ResourceChange[] =>
     resources.flatMap((resource) => readResource(resource, redactor, view) ?? []);
   const all = read(plan.resource_changes);
@@ -99,6 +101,11 @@ export function readPlan(text: string, redactor: ValueRedactor, view: PlanView =
     ],
     errored: plan.errored,
   };
+}
+
+function learn(change: z.infer<typeof changeSchema>, redactor: ValueRedactor): void {
+  redactor.learn(change.before, change.before_sensitive);
+  redactor.learn(change.after, change.after_sensitive);
 }
 
 function readResource(

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { sha256Hex } from "@xcloudflow/model/digest";
 import { type ResourceChange, summarizeChanges, type UnitOutput, type UnitPlan } from "@xcloudflow/model/unit-plan";
 import type { Attempt } from "@xcloudflow/runner-host/attempt";
@@ -21,6 +21,7 @@ import { type InstallLocks, needsReinstall } from "./terraform-init.ts";
 import { type PlanReading, type PlanView, readPlan } from "./terraform-plan.ts";
 import {
   deferralReason,
+  unwrapLocks,
   unwrapView,
   WRAPPER_STATE,
   wrapAddress,
@@ -40,9 +41,8 @@ export async function planUnit(context: TerraformContext, attempt: Attempt, unit
   const base = { ...planFrame(attempt, unit, prior), locks };
 
   if (exit.code === 0 && !exit.driftSeen) {
-    const known = readState(archive.text("tfstate") ?? "") ?? prior;
-    const outputs = known.outputs.length === 0 ? {} : publicOutputs(known, await attempt.redactor());
-    return { ...base, status: "unchanged", summary: { ...base.summary, noop: countResources(known) }, outputs };
+    const outputs = prior.outputs.length === 0 ? {} : publicOutputs(prior, await attempt.redactor());
+    return { ...base, status: "unchanged", summary: { ...base.summary, noop: countResources(prior) }, outputs };
   }
   const reading = await showPlan(context, attempt, unit, path);
   if (reading.errored)
@@ -128,11 +128,10 @@ function readingParts(
 }
 
 function lockHazards(unit: TerraformUnit, locks: InstallLocks): string[] {
-  // A lock file that was not in the module was made by init just now, from whatever was newest.
-  const chosen = locks[".terraform.lock.hcl"] !== undefined && !existsSync(`${unit.folder}/.terraform.lock.hcl`);
-  return chosen
-    ? ["the module has no .terraform.lock.hcl: provider versions are those that were newest at plan time"]
-    : [];
+  if (unit.locked || locks[".terraform.lock.hcl"] === undefined) return [];
+  return [
+    "the module has no .terraform.lock.hcl: its providers are those that were newest when they were first installed here",
+  ];
 }
 
 interface PlanRun {
@@ -232,14 +231,17 @@ function planFailure(attempt: Attempt, exit: TerraformExit): EngineFailedError {
   });
 }
 
-/** The state that terraform planned against is inside the plan; only where it cannot be read, the backend is asked. */
+/**
+ * The state that terraform planned against, as refreshed, with the stored one's serial and lineage, is inside the plan;
+ * only where it cannot be read, the backend is asked.
+ */
 async function priorState(
   context: TerraformContext,
   attempt: Attempt,
   unit: TerraformUnit,
   archive: PlanArchive,
 ): Promise<TerraformState> {
-  const text = archive.text("tfstate-prev");
+  const text = archive.text("tfstate");
   const state = text === undefined ? undefined : readState(text);
   return state ?? readInstalledState(context, attempt, unit);
 }
@@ -263,7 +265,8 @@ async function planProvisionally(context: TerraformContext, attempt: Attempt, un
     env: wrapperEnvironment(context, attempt, unit),
     mode: `wrapper ${spec.module.path}`,
   };
-  const { locks, copied } = await context.installer.install(attempt, request);
+  const { locks: installedLocks, copied } = await context.installer.install(attempt, request);
+  const locks = unwrapLocks(installedLocks);
   const path = scratchFile(attempt, "wrapper.tfplan");
   let exit = await runWrapperPlan(context, attempt, unit, folder, path);
   if (exit.code === 1 && copied && needsReinstall(exit.diagnostics)) {
@@ -277,13 +280,17 @@ async function planProvisionally(context: TerraformContext, attempt: Attempt, un
   }
   const reading = await showPlan(context, attempt, unit, path, folder, unwrapView(folder, unit.folder));
   const parts = readingParts(reading, spec.ignoreDrift);
-  return { ...frame, ...parts, locks, status: "provisional", hazards: [...frame.hazards, ...reading.hazards] };
+  return {
+    ...frame,
+    ...parts,
+    locks,
+    status: "provisional",
+    hazards: [...frame.hazards, ...lockHazards(unit, locks), ...reading.hazards],
+  };
 }
 
 function wrapperEnvironment(context: TerraformContext, attempt: Attempt, unit: TerraformUnit): Record<string, string> {
-  const { TF_WORKSPACE: workspace, ...env } = terraformEnvironment(context, attempt, unit, "none");
-  // The local state of the wrapper has no other workspaces; a module that reads terraform.workspace gets `default`.
-  return workspace === undefined ? { ...env, ...SHORT_LIVED } : { ...env, ...SHORT_LIVED };
+  return { ...terraformEnvironment(context, attempt, unit, "none"), ...SHORT_LIVED };
 }
 
 async function runWrapperPlan(
@@ -307,7 +314,7 @@ async function runWrapperPlan(
     `-state=${WRAPPER_STATE}`,
     ...(spec.destroy ? ["-destroy"] : []),
     ...spec.replace.map((address) => `-replace=${wrapAddress(address)}`),
-    ...unit.varFiles.map((file) => `-var-file=${file}`),
+    ...[...unit.automaticVarFiles, ...unit.varFiles].map((file) => `-var-file=${file}`),
     ...variables.args,
   ];
   const exit = await runTerraform(attempt, {

@@ -172,6 +172,13 @@ export function unwrapView(folder: string, module: string): PlanView {
   };
 }
 
+/** Locks of remote modules under the names they have without the wrapper. */
+export function unwrapLocks(locks: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(locks).map(([name, digest]) => [name.replace(`${PREFIX}.`, "module."), digest]),
+  );
+}
+
 const UNKNOWN_WORDS =
   /known only after apply|cannot be determined until apply|will be known only|not (?:yet )?known|unknown value|values? that (?:are|is) not known|derived from .* (?:unknown|cannot be determined)/i;
 const CHILD_WORDS =

@@ -13,7 +13,7 @@ const engineConfigSchema = z.strictObject({
   binary: z.enum(["terraform", "tofu"]).optional(),
   /** The exact version that is wanted. */
   version: z.string().optional(),
-  /** Relative to the module's folder, or to `envs/<environment>`; later ones win. */
+  /** Paths in the archive, or relative to the module's folder; later ones win. */
   varFiles: z.array(z.string().min(1)).max(100).optional(),
   /** `managed`: state in the control plane. `module`: wherever the module's own backend block says. */
   backend: z.enum(["managed", "module"]).optional(),
@@ -63,9 +63,13 @@ export interface TerraformUnit {
   /** The module's own folder: terraform's working directory. */
   readonly folder: string;
   readonly config: TerraformConfig;
+  /** The module brings its own `.terraform.lock.hcl`. */
+  readonly locked: boolean;
   readonly references: ResolvedReferences;
   /** Absolute paths for `-var-file`, in order. */
   readonly varFiles: readonly string[];
+  /** Those that terraform reads without being told, when it is run in `folder`, in its order. */
+  readonly automaticVarFiles: readonly string[];
   /** Names that variable files give values to. */
   readonly fileVariables: ReadonlySet<string>;
 }
@@ -98,11 +102,24 @@ export async function openUnit(
   configs.set(key, config);
 
   const varFiles = (settings.varFiles ?? []).map((file) =>
-    findVarFile(spec.address, root, [spec.module.path, join("envs", spec.environment)], file),
+    findVarFile(spec.address, root, ["", spec.module.path], file),
   );
-  const fileVariables = new Set([...automaticVarFiles(folder), ...varFiles].flatMap(readVariableFileNames));
+  const automatic = automaticVarFiles(folder);
+  const fileVariables = new Set([...automatic, ...varFiles].flatMap(readVariableFileNames));
   checkInputs(spec.address, config, references, fileVariables);
-  return { binary, settings, root, folder, config, references, varFiles, fileVariables };
+  const locked = existsSync(join(folder, ".terraform.lock.hcl"));
+  return {
+    binary,
+    settings,
+    root,
+    folder,
+    config,
+    locked,
+    references,
+    varFiles,
+    automaticVarFiles: automatic,
+    fileVariables,
+  };
 }
 
 function findVarFile(unit: string, root: string, folders: readonly string[], file: string): string {
@@ -112,22 +129,17 @@ function findVarFile(unit: string, root: string, folders: readonly string[], fil
   if (found !== undefined) return found;
   throw new EngineConfigInvalidError(
     unit,
-    `the variable file ${file} is in neither ${folders.join(" nor ")}`,
-    "paths in varFiles are relative to the module's or the environment's folder",
+    `the variable file ${file} is neither in the repository nor in ${folders.at(-1)}`,
+    "paths in varFiles are relative to the file that lists them or to the module",
   );
 }
 
-/** What terraform reads without being told. */
+/** `terraform.tfvars` first, then `*.auto.tfvars` by name: later ones win. */
 function automaticVarFiles(folder: string): string[] {
-  return readdirSync(folder)
-    .filter(
-      (name) =>
-        name === "terraform.tfvars" ||
-        name === "terraform.tfvars.json" ||
-        name.endsWith(".auto.tfvars") ||
-        name.endsWith(".auto.tfvars.json"),
-    )
-    .map((name) => join(folder, name));
+  const names = readdirSync(folder);
+  const fixed = ["terraform.tfvars", "terraform.tfvars.json"].filter((name) => names.includes(name));
+  const automatic = names.filter((name) => name.endsWith(".auto.tfvars") || name.endsWith(".auto.tfvars.json")).sort();
+  return [...fixed, ...automatic].map((name) => join(folder, name));
 }
 
 function checkInputs(
