@@ -191,7 +191,7 @@ function lookUp(
   let value: InputValue | undefined = Object.hasOwn(values, reference.name) ? values[reference.name] : undefined;
   if (value === undefined) {
     fault({
-      code: "EXPRESSION_UNDEFINED",
+      code: reference.kind === "var" ? "VARIABLE_UNDEFINED" : "PARAMETER_UNDEFINED",
       message: `\${${reference.kind}.${reference.name}} is not defined`,
       hint: nearHint(reference.name, values, where),
     });

@@ -99,7 +99,7 @@ function decideGate({ route }: Draft, layer: RouteLayer, question: RouteQuestion
   const mayLoosen = layer.layer !== "policy" && question.lifecycle.value !== "Foundation";
   const current = route.gate.value;
   const refuse = (setting: { readonly at: string }, what: string): void => {
-    if (layer.layer !== "policy") problems.push(loosened(setting.at, what, question));
+    if (layer.layer !== "policy") problems.push(loosened(setting.at, what));
   };
   const { gate, groups, quorum } = layer;
   const next = { ...current };
@@ -128,11 +128,11 @@ function narrows(groups: readonly string[], current: readonly string[]): boolean
   return groups.length > 0 && groups.every((group) => current.includes(group));
 }
 
-function loosened(at: string, what: string, question: RouteQuestion): RouteProblem {
+function loosened(at: string, what: string): RouteProblem {
   return {
     code: "GATE_LOOSENED",
     at,
-    message: `${what} would loosen the gate of ${question.address}, which is Foundation; it is ignored`,
+    message: `${what} would loosen the gate of Foundation and is ignored`,
     hint: "remove it, or give the composition another lifecycle",
   };
 }

@@ -52,16 +52,7 @@ export function bindOutput(monorepo: Monorepo, from: Instance, reference: Output
     );
   }
   const region = chooseRegion(reference, from, regions);
-  if (region === undefined) {
-    const known = regions.filter((name) => name !== undefined);
-    const wanted = reference.region ?? from.region;
-    const what = wanted === undefined ? "needs a region" : `is not in region "${wanted}"`;
-    return fault(
-      "OUTPUT_UNBOUND",
-      `"${reference.composition}" ${what} in "${environment}"`,
-      `write ${reference.composition}@${known[0] ?? "<region>"}; its regions are ${known.join(", ")}`,
-    );
-  }
+  if (region === undefined) return unbound(from, reference, environment, regions);
   return {
     address: formatAddress({
       environment,
@@ -70,6 +61,23 @@ export function bindOutput(monorepo: Monorepo, from: Instance, reference: Output
       module: reference.module,
     }),
   };
+}
+
+function unbound(
+  from: Instance,
+  reference: OutputReference,
+  environment: string,
+  regions: readonly (string | undefined)[],
+): OutputBinding {
+  const { composition } = reference;
+  const known = regions.filter((name) => name !== undefined);
+  const wanted = reference.region ?? from.region;
+  const what = wanted === undefined ? "needs a region" : `is not in region "${wanted}"`;
+  const hint =
+    known.length === 0
+      ? `it has no regions there; write ${composition}`
+      : `write ${composition}@${known[0] ?? ""}; its regions are ${known.join(", ")}`;
+  return fault("OUTPUT_UNBOUND", `"${composition}" ${what} in "${environment}"`, hint);
 }
 
 function chooseRegion(

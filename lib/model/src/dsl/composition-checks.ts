@@ -166,7 +166,7 @@ function checkInputs(monorepo: Monorepo, composition: ParsedDocument<Composition
         const offset = Math.max(0, text.indexOf(`param.${part.name}`) - 2);
         problems.push(
           problemInside(composition, path, text, offset, {
-            code: "EXPRESSION_UNDEFINED",
+            code: "PARAMETER_UNDEFINED",
             message: `\${param.${part.name}} is not defined`,
             hint: didYouMean(part.name, Object.keys(parameters), "add it to spec.parameters"),
           }),

@@ -2,7 +2,7 @@ import { decideRoute } from "../route-layers.ts";
 import { findCycles } from "./cycles.ts";
 import type { DeclaredUnit, Expansion } from "./expansion.ts";
 import { findComposition, type Monorepo } from "./monorepo-index.ts";
-import { movesOf, parseMoveEnd, placedMoves } from "./moves.ts";
+import { addressMoves, parseMoveEnd, placedMoves } from "./moves.ts";
 import type { Problem } from "./problem.ts";
 import { problemAtReference, problemAtValue } from "./report.ts";
 import { routeQuestion } from "./route-question.ts";
@@ -77,12 +77,13 @@ function checkMoves(monorepo: Monorepo, expansion: Expansion, problems: Problem[
       );
     }
   }
-  for (const [to, from] of movesOf(monorepo, expansion.environment)) {
+  const { name } = expansion.environment.value.metadata;
+  for (const { from, to, document, path } of addressMoves(monorepo, expansion.environment)) {
     if (!addresses.has(from)) continue;
     problems.push(
-      problemAtValue(expansion.environment, ["metadata", "name"], {
+      problemAtValue(document, [...path, "from"], {
         code: "MOVE_TAKEN",
-        message: `${from} cannot move to ${to}, since the repository still declares it`,
+        message: `${from} cannot move to ${to}, since "${name}" still declares it`,
         hint: "remove the move, or the old unit",
       }),
     );

@@ -210,7 +210,8 @@ class ExpansionWork {
     module: Module,
     scope: StaticScope,
   ): Inputs {
-    return this.#resolveMap(composition, ["spec", "modules", moduleIndex, "inputs"], module.inputs ?? {}, scope);
+    const path = ["spec", "modules", moduleIndex, "inputs"];
+    return this.#resolveMap(composition, path, module.inputs ?? {}, scope, isToldAlready);
   }
 
   #resolveMap(
@@ -218,12 +219,14 @@ class ExpansionWork {
     path: Path,
     values: Readonly<Record<string, PlainValue>>,
     scope: StaticScope,
+    isTold: (code: string, text: unknown) => boolean = () => false,
   ): Record<string, InputValue> {
     const resolved: Record<string, InputValue> = {};
     for (const [key, value] of Object.entries(values)) {
       const { value: result, faults } = resolveStatic(value, scope);
       for (const fault of faults) {
         const text = valueAt(value, fault.path);
+        if (isTold(fault.code, text)) continue;
         this.problems.push(
           problemInside(document, [...path, key, ...fault.path], text, fault.offset, this.#within(fault)),
         );
@@ -279,6 +282,20 @@ class ExpansionWork {
     }
     return layers;
   }
+}
+
+/** Faults of an input that are there in every environment: `checkComposition` tells them, once. */
+const TOLD_BEFORE: ReadonlySet<string> = new Set([
+  "EXPRESSION_SYNTAX",
+  "EXPRESSION_UNKNOWN",
+  "PARAMETER_UNDEFINED",
+  "COMPOSITION_MISSING",
+  "MODULE_MISSING",
+]);
+
+function isToldAlready(code: string, text: unknown): boolean {
+  if (code === "SECRET_SYNTAX") return typeof text === "string" && !text.includes("${");
+  return TOLD_BEFORE.has(code);
 }
 
 function onlyMaps(config: PlainMap): EngineConfig {

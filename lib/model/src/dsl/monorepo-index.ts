@@ -1,7 +1,7 @@
 import type { ApprovalRule } from "./approval-rule.ts";
 import type { Budget } from "./budget.ts";
 import type { Composition } from "./composition.ts";
-import type { Kind } from "./document.ts";
+import type { Document, Kind } from "./document.ts";
 import type { Environment } from "./environment.ts";
 import type { ParsedDocument } from "./parse.ts";
 import type { Platform } from "./platform.ts";
@@ -62,29 +62,13 @@ export class MonorepoIndex {
   }
 
   add(document: ParsedDocument): void {
-    const { value } = document;
-    if (value.kind !== allowedKind(document.source.file, value.kind)) {
-      this.#misplaced(document);
-      return;
-    }
-    switch (value.kind) {
-      case "Platform":
-        this.#addPlatform({ ...document, value });
-        return;
-      case "Environment":
-        this.#claim(this.#environments, { ...document, value }, value.metadata.name);
-        return;
-      case "Composition":
-        if (this.#claim(this.#compositions, { ...document, value }, value.metadata.name))
-          this.#locate({ ...document, value });
-        return;
-      case "ApprovalRule":
-        this.#claim(this.#rules, { ...document, value }, value.metadata.name);
-        return;
-      case "Budget":
-        this.#claim(this.#budgets, { ...document, value }, value.metadata.name);
-        return;
-    }
+    const { kind } = document.value;
+    if (kind !== allowedKind(document.source.file, kind)) this.#misplaced(document);
+    else if (isOfKind(document, "Platform")) this.#addPlatform(document);
+    else if (isOfKind(document, "Environment")) this.#claim(this.#environments, document);
+    else if (isOfKind(document, "ApprovalRule")) this.#claim(this.#rules, document);
+    else if (isOfKind(document, "Budget")) this.#claim(this.#budgets, document);
+    else if (isOfKind(document, "Composition") && this.#claim(this.#compositions, document)) this.#locate(document);
   }
 
   #addPlatform(document: ParsedDocument<Platform>): void {
@@ -92,7 +76,8 @@ export class MonorepoIndex {
     else this.#report(document, ["kind"], "NAME_TAKEN", "there is a second Platform document", "keep one");
   }
 
-  #claim<T extends ParsedDocument>(documents: Map<string, T>, document: T, name: string): boolean {
+  #claim<T extends ParsedDocument<NamedDocument>>(documents: Map<string, T>, document: T): boolean {
+    const { name } = document.value.metadata;
     const taken = documents.get(name);
     if (taken === undefined) {
       documents.set(name, document);
@@ -146,6 +131,15 @@ export class MonorepoIndex {
   #report(document: ParsedDocument, path: Path, code: string, message: string, hint: string): void {
     this.problems.push(problemAtKey(document, path, { code, message, hint }));
   }
+}
+
+type NamedDocument = Exclude<Document, Platform>;
+
+function isOfKind<K extends Kind>(
+  document: ParsedDocument,
+  kind: K,
+): document is ParsedDocument<Extract<Document, { readonly kind: K }>> {
+  return document.value.kind === kind;
 }
 
 const PLACES: Readonly<Record<Kind, string>> = {

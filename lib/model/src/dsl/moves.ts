@@ -51,14 +51,22 @@ function listed(
   return (moves ?? []).map((move, index) => ({ move, document, path: ["spec", "moved", index], composition }));
 }
 
+/** A move as it applies to addresses, with the entry that says so. */
+export interface AddressMove {
+  readonly from: Address;
+  readonly to: Address;
+  readonly document: ParsedDocument;
+  readonly path: Path;
+}
+
 /**
- * New address → old address, for units that take over another's state. A move without regions on either side holds for
- * every region the composition is assembled in; one with a region only in `to` is an instance that had none before.
+ * A move without regions on either side holds for every region the composition is assembled in; one with a region only
+ * in `to` is an instance that had none before.
  */
-export function movesOf(monorepo: Monorepo, environment: ParsedDocument<Environment>): ReadonlyMap<Address, Address> {
+export function addressMoves(monorepo: Monorepo, environment: ParsedDocument<Environment>): AddressMove[] {
   const { name } = environment.value.metadata;
-  const moves = new Map<Address, Address>();
-  for (const { move, composition } of placedMoves(monorepo, environment)) {
+  const moves: AddressMove[] = [];
+  for (const { move, composition, document, path } of placedMoves(monorepo, environment)) {
     const from = parseMoveEnd(move.from);
     const to = parseMoveEnd(move.to);
     const target = to?.composition ?? composition;
@@ -67,13 +75,23 @@ export function movesOf(monorepo: Monorepo, environment: ParsedDocument<Environm
     const isGeneral = from.region === undefined && to.region === undefined;
     const regions = isGeneral ? (monorepo.placements.get(name)?.get(target) ?? [undefined]) : [to.region];
     for (const region of regions) {
-      const source = isGeneral ? region : from.region;
-      const newAddress = formatAddress({ environment: name, composition: target, region, module: to.module });
-      moves.set(
-        newAddress,
-        formatAddress({ environment: name, composition: origin, region: source, module: from.module }),
-      );
+      moves.push({
+        to: formatAddress({ environment: name, composition: target, region, module: to.module }),
+        from: formatAddress({
+          environment: name,
+          composition: origin,
+          region: isGeneral ? region : from.region,
+          module: from.module,
+        }),
+        document,
+        path,
+      });
     }
   }
   return moves;
+}
+
+/** New address → old address, for units that take over another's state. */
+export function movesOf(monorepo: Monorepo, environment: ParsedDocument<Environment>): ReadonlyMap<Address, Address> {
+  return new Map(addressMoves(monorepo, environment).map(({ from, to }) => [to, from]));
 }
