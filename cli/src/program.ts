@@ -56,6 +56,24 @@ const many = (value: string, before: string[]): string[] => [...before, value];
 
 function defineReadVerbs(program: Command, choose: Choose): void {
   program
+    .command("init [dir]")
+    .description("make a monorepo that plans and applies as it stands")
+    .addOption(output())
+    .action((dir, options) =>
+      choose(options, async (given) => (await import("./verbs/init.ts")).init(given, dir, options)),
+    );
+  program
+    .command("doctor")
+    .description("which engines are found, and how to get the rest")
+    .addOption(output())
+    .action((options) => choose(options, async (given) => (await import("./verbs/doctor.ts")).doctor(given, options)));
+  program
+    .command("completion <shell>")
+    .description("a completion script for bash, zsh or fish")
+    .action((shell) =>
+      choose({}, async (given) => (await import("./verbs/completion.ts")).completion(given, shell, program)),
+    );
+  program
     .command("validate")
     .description("all errors of the work tree's files at once")
     .addOption(output("sarif"))

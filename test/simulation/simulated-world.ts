@@ -65,7 +65,7 @@ export function createSimulatedWorld(random: Random): SimulatedWorld {
       compile: answering("planner", () =>
         create(planner.CompileResponseSchema, { compilationDocument: encodeDocument(compile(world)) }),
       ),
-      assemble: answering("planner", (request) => assemble(world, request)),
+      assemble: answering("planner", (request) => assemble(request)),
       checkFreshness: answering("planner", () => create(planner.CheckFreshnessResponseSchema, {})),
     },
     policy: {
@@ -202,17 +202,14 @@ function compile(world: SimulatedWorld): Compilation {
   };
 }
 
-function assemble(
-  world: SimulatedWorld,
-  request: {
-    readonly changeSetId?: string;
-    readonly compilationDocument?: Uint8Array;
-    readonly unitPlanDocuments?: Uint8Array[];
-    readonly createdAt?: string;
-    readonly expiresAt?: string;
-    readonly author?: string;
-  },
-) {
+function assemble(request: {
+  readonly changeSetId?: string;
+  readonly compilationDocument?: Uint8Array;
+  readonly unitPlanDocuments?: Uint8Array[];
+  readonly createdAt?: string;
+  readonly expiresAt?: string;
+  readonly author?: string;
+}) {
   const compilation = decodeDocument(compilationSchema, request.compilationDocument ?? new Uint8Array(), "compilation");
   const units = new Map(compilation.units.map((unit) => [unit.address, unit]));
   const plans = (request.unitPlanDocuments ?? []).map((bytes) => decodeDocument(unitPlanSchema, bytes, "plan"));

@@ -14,7 +14,12 @@ export async function owner(surroundings: Surroundings, folder: string): Promise
     version: surroundings.version,
     clock: surroundings.clock,
     startControlPlane: ({ dir }) =>
-      startEmbedded({ dir, environment: surroundings.environment, clock: surroundings.clock }),
+      startEmbedded({
+        dir,
+        environment: surroundings.environment,
+        clock: surroundings.clock,
+        version: surroundings.version,
+      }),
     lingerMs: LINGER_MS,
     readyFd: READY_FD,
     onStop: (stop) => surroundings.interrupted.addEventListener("abort", stop),

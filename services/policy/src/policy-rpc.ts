@@ -3,8 +3,9 @@ import { callerOf } from "@xcloudflow/chassis/caller";
 import { encodeDocument } from "@xcloudflow/model/parse-json";
 import { PolicyService } from "@xcloudflow/proto/policy/v1/policy_pb";
 import { evaluateChange } from "./evaluate-change.ts";
-import { composeBundle, defineBundle } from "./policy-bundle.ts";
+import { defineBundle } from "./policy-bundle.ts";
 import type { PolicyContext } from "./policy-context.ts";
+import { createPolicyFilesRpc } from "./policy-files-rpc.ts";
 
 /** `PolicyService` over the functions of this workspace: nothing is decided here. */
 export function policyRoutes(context: PolicyContext): (router: ConnectRouter) => void {
@@ -24,36 +25,9 @@ export function policyRoutes(context: PolicyContext): (router: ConnectRouter) =>
         decisionId: decision.decisionId,
       };
     },
-    async evaluateFiles({ policies, data, inputs, namespaces, allNamespaces, combine, directory, regoVersion }, call) {
-      const bundle = composeBundle(policies.filter(isRego), data, {
-        regoVersion: regoVersion === "v0" ? "v0" : "v1",
-        dataRoot: "data",
-      });
-      const results = await context.tools.evaluateFiles(callerOf(call).tenant, bundle, {
-        inputs,
-        namespaces: { names: namespaces, all: allNamespaces },
-        combine,
-        directory: directory === "" ? "/" : directory,
-      });
-      return {
-        resultsDocument: encodeDocument(results),
-        failures: results.reduce((sum, { failures }) => sum + (failures?.length ?? 0), 0),
-        warnings: results.reduce((sum, { warnings }) => sum + (warnings?.length ?? 0), 0),
-      };
-    },
-    async testPolicies({ files }) {
-      const { problems, passed } = await context.tools.test(defineBundle(files));
-      return {
-        problems: problems.map(({ col, hint, ...rest }) => ({ ...rest, column: col, hint: hint ?? "" })),
-        passed,
-      };
-    },
+    ...createPolicyFilesRpc(context.tools),
   };
   return (router) => {
     router.service(PolicyService, implementation);
   };
-}
-
-function isRego({ path }: { readonly path: string }): boolean {
-  return path.endsWith(".rego");
 }

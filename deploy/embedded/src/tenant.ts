@@ -1,0 +1,2 @@
+/** The embedded mode serves one tenant. */
+export const TENANT = "default";
