@@ -5,7 +5,12 @@ import type { JsonValue } from "./json-value.ts";
 /** Thrown when bytes that should be JSON of a known shape are not. */
 export class DocumentInvalidError extends CodedError {
   constructor(where: string, what: string, cause?: unknown) {
-    super("DOCUMENT_INVALID", "invalid", { where, what, hint: "the sender and this program may be of different versions", cause });
+    super("DOCUMENT_INVALID", "invalid", {
+      where,
+      what,
+      hint: "the sender and this program may be of different versions",
+      cause,
+    });
   }
 }
 
@@ -17,11 +22,17 @@ export class DocumentInvalidError extends CodedError {
  */
 export function parseJson(text: string, where: string): JsonValue {
   try {
-    return JSON.parse(text, keepDigits) as JsonValue;
+    return (SUSPECT_NUMBER.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text)) as JsonValue;
   } catch (cause) {
     throw new DocumentInvalidError(where, "not valid JSON", cause);
   }
 }
+
+/**
+ * Finds every number literal that a double might not print again as it was: a fraction, an exponent, minus zero, or 16
+ * digits and more. It may also find such text inside a string, which costs time only: the reviver looks at each number.
+ */
+const SUSPECT_NUMBER = /(?:^|[[,:\s])-?(?:\d{16}|\d+[.eE]|0(?<=-0))/;
 
 function keepDigits(_key: string, value: unknown, context: { readonly source?: string }): unknown {
   if (typeof value !== "number" || context.source === undefined || String(value) === context.source) return value;
@@ -47,5 +58,9 @@ export function decodeDocument<T>(schema: z.ZodType<T>, bytes: Uint8Array, where
   const result = schema.safeParse(parseJson(text, where));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new DocumentInvalidError(where, `${issue?.path.join(".") || "document"}: ${issue?.message ?? "wrong shape"}`, result.error);
+  throw new DocumentInvalidError(
+    where,
+    `${issue?.path.join(".") || "document"}: ${issue?.message ?? "wrong shape"}`,
+    result.error,
+  );
 }

@@ -1,5 +1,5 @@
 import { checkComposition } from "./composition-checks.ts";
-import { expandEnvironment } from "./expansion.ts";
+import { type Expansion, expandEnvironment } from "./expansion.ts";
 import { checkExpansions } from "./expansion-checks.ts";
 import { type Monorepo, MonorepoIndex, PLATFORM_FILE } from "./monorepo-index.ts";
 import { type ParseResult, parseDocuments, type Strictness } from "./parse.ts";
@@ -9,6 +9,8 @@ import { compareProblems, type Problem } from "./problem.ts";
 export interface MonorepoResult {
   readonly monorepo: Monorepo;
   readonly problems: readonly Problem[];
+  /** Every environment's units, by its name: they have been worked out to be checked. */
+  readonly expansions: ReadonlyMap<string, Expansion>;
 }
 
 export interface MonorepoOptions {
@@ -50,7 +52,8 @@ export function compileMonorepo(files: ReadonlyMap<string, string>, options: Mon
   const expansions = [...monorepo.environments.values()].map((environment) => expandEnvironment(monorepo, environment));
   for (const expansion of expansions) problems.push(...expansion.problems);
   checkExpansions(monorepo, expansions, problems);
-  return { monorepo, problems: distinctProblems(problems) };
+  const byName = expansions.map((expansion) => [expansion.environment.value.metadata.name, expansion] as const);
+  return { monorepo, problems: distinctProblems(problems), expansions: new Map(byName) };
 }
 
 function parseCached(path: string, text: string, strictness: Strictness, cache: ParseCache | undefined): ParseResult {
