@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type NamespaceAnswer, namespaceAnswerSchema } from "./conftest-conventions.ts";
-import { askModule, askPath, type EntryModule, namespaceModule, yamlModule, yamlPath } from "./entry-module.ts";
+import { askModule, askPath, type EntryModule, namespaceModule } from "./entry-module.ts";
 import { type OpaServer, type OpaServerOptions, startOpaServer } from "./opa-server.ts";
 import type { PolicyBundle } from "./policy-bundle.ts";
 import { PolicyEvaluationFailedError, PolicyUnavailableError } from "./policy-errors.ts";
@@ -35,8 +35,6 @@ export interface BundleEvaluator {
    * @throws {PolicyEvaluationFailedError} when a rule stops with an error.
    */
   evaluate(items: readonly EvaluationItem[], namespaces: readonly Namespace[]): Promise<NamespaceReply[][]>;
-  /** The values of single YAML documents, read as conftest reads them; undefined where one is not YAML. */
-  readYaml(texts: readonly string[]): Promise<readonly ({ readonly value: unknown } | undefined)[]>;
 }
 
 const EXIT_NOTICE_MS = 200;
@@ -46,9 +44,6 @@ const errorAnswerSchema = z.looseObject({
   errors: z.array(z.looseObject({ message: z.string(), location: z.looseObject({ file: z.string(), row: z.number() }).optional() })).default([]),
 });
 const answersSchema = z.looseObject({ result: z.array(z.record(z.string(), namespaceAnswerSchema)) });
-const yamlAnswerSchema = z.looseObject({
-  result: z.array(z.union([z.strictObject({ value: z.unknown() }), z.strictObject({ invalid: z.literal(true) })])),
-});
 
 /** @throws {PolicyUnavailableError} when OPA does not start. */
 export async function startBundleEvaluator(bundle: PolicyBundle, options: EvaluatorOptions): Promise<BundleEvaluator> {
@@ -115,14 +110,7 @@ function createEvaluator(server: OpaServer, index: RuleIndex, timeoutMs: number)
     );
   }
 
-  async function readYaml(texts: readonly string[]): Promise<readonly ({ readonly value: unknown } | undefined)[]> {
-    await ensure(yamlModule(revision));
-    const body = [Buffer.from(JSON.stringify({ input: { texts } }))];
-    const { result } = yamlAnswerSchema.parse(JSON.parse(await send("POST", `/v1/data/${yamlPath(revision)}`, body)));
-    return result.map((document) => ("value" in document ? document : undefined));
-  }
-
-  return { server, index, evaluate, readYaml };
+  return { server, index, evaluate };
 }
 
 /** The request's body around the documents, which are not copied nor parsed here. */

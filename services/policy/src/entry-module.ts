@@ -6,6 +6,9 @@ export interface EntryModule {
   readonly text: string;
 }
 
+/** A bundle may be of version 0, and then OPA reads our modules as such too unless they say otherwise. */
+const RULES_OF_V1 = "import rego.v1";
+
 /**
  * The package our modules live in. It contains the bundle's digest, so no file of the bundle can be written to add rules
  * to it.
@@ -21,7 +24,7 @@ export function entryPackage(revision: string): string {
 export function namespaceModule(revision: string, index: number, namespace: Namespace): EntryModule {
   const { ref, rules, speaks } = namespace;
   // A package without a rule is undefined, and so would be every document it is part of.
-  const lines = [`package ${entryPackage(revision)}.n${index}`, "", "asked := true"];
+  const lines = [`package ${entryPackage(revision)}.n${index}`, "", RULES_OF_V1, "", "asked := true"];
   for (const { name } of rules) {
     lines.push(`found[${JSON.stringify(name)}] := ${ref}.${name}`);
     lines.push(`waived[${JSON.stringify(name)}] := [1 | ${exceptionQuery(namespace, name)}]`);
@@ -52,6 +55,8 @@ export function askModule(revision: string, indexes: readonly number[]): EntryMo
   const members = indexes.map((index) => `"${index}": data.${entryPackage(revision)}.n${index}`);
   const text = `package ${entryPackage(revision)}.${askName(indexes)}
 
+${RULES_OF_V1}
+
 document := {${members.join(", ")}}
 
 answers := [answer |
@@ -64,21 +69,4 @@ answers := [answer |
 
 function askName(indexes: readonly number[]): string {
   return `ask_${indexes.join("_")}`;
-}
-
-/** Reads YAML with the reader conftest uses; `input.texts` are single documents, invalid ones become `{"invalid": true}`. */
-export function yamlModule(revision: string): EntryModule {
-  const text = `package ${entryPackage(revision)}.yaml
-
-documents := [document | some text in input.texts; document := read(text)]
-
-read(text) := {"value": yaml.unmarshal(text)} if yaml.is_valid(text)
-
-read(text) := {"invalid": true} if not yaml.is_valid(text)
-`;
-  return { id: "xcf/yaml", text };
-}
-
-export function yamlPath(revision: string): string {
-  return `${entryPackage(revision)}/yaml/documents`;
 }

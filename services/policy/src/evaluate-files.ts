@@ -2,7 +2,8 @@ import { posix } from "node:path";
 import type { BundleEvaluator, EvaluationItem } from "./bundle-evaluator.ts";
 import { judge } from "./conftest-conventions.ts";
 import { type ReportedCheck, reportCheck } from "./conftest-report.ts";
-import { combineInputs, type InputFile, readInputFiles } from "./input-documents.ts";
+import { printEs6Json, printGoJson } from "./go-json.ts";
+import { combineInputs, type InputFile, readInputFile } from "./input-documents.ts";
 import { chooseNamespaces, isKnown, type NamespaceQuestion } from "./namespace-choice.ts";
 import type { PolicyFile } from "./policy-bundle.ts";
 
@@ -16,11 +17,11 @@ export interface FilesQuestion {
 
 /** Judges files as `conftest test --output json` would; the order is that of the namespaces, then of the files. */
 export async function evaluateFiles(evaluator: BundleEvaluator, question: FilesQuestion): Promise<ReportedCheck[]> {
-  const files = await readInputFiles(question.inputs, evaluator.readYaml);
+  const files = question.inputs.map(readInputFile);
   const inputs = question.combine ? [combineInputs(files)] : files;
   const namespaces = chooseNamespaces(question.namespaces, evaluator.index);
   const asked = namespaces.filter((namespace) => isKnown(namespace, evaluator.index));
-  const items = inputs.flatMap((input) => input.documents.map((document) => toItem(input, document, question.directory)));
+  const items = inputs.flatMap((input) => input.documents.map((document) => toItem(input, document, question)));
   const replies = await evaluator.evaluate(items, asked);
   return namespaces.flatMap((namespace) => {
     const position = asked.indexOf(namespace);
@@ -33,10 +34,10 @@ export async function evaluateFiles(evaluator: BundleEvaluator, question: FilesQ
   });
 }
 
-function toItem({ path }: InputFile, document: unknown, directory: string): EvaluationItem {
+function toItem({ path }: InputFile, document: unknown, { directory, combine }: FilesQuestion): EvaluationItem {
   const absolute = posix.resolve(directory, path);
   return {
-    document: Buffer.from(JSON.stringify(document)),
+    document: Buffer.from(combine ? printEs6Json(document) : printGoJson(document)),
     file: { name: posix.basename(absolute), dir: posix.dirname(absolute) },
   };
 }

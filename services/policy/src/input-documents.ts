@@ -1,7 +1,7 @@
 import { extname } from "node:path/posix";
-import type { BundleEvaluator } from "./bundle-evaluator.ts";
 import type { PolicyFile } from "./policy-bundle.ts";
 import { InputInvalidError } from "./policy-errors.ts";
+import { readYaml } from "./yaml-documents.ts";
 
 /** A file's documents. Several YAML documents, and the elements of a list, are judged one by one and reported together. */
 export interface InputFile {
@@ -10,35 +10,29 @@ export interface InputFile {
 }
 
 /**
- * Reads files as conftest does: JSON numbers as doubles, YAML by the reader that OPA shares with it. Standard input (`-`)
- * is YAML.
+ * Reads files as conftest does: by their extension, JSON numbers as doubles, standard input (`-`) as YAML.
  *
  * @throws {InputInvalidError} when a file is neither, or not well formed.
  */
-export async function readInputFiles(
-  files: readonly PolicyFile[],
-  readYaml: BundleEvaluator["readYaml"],
-): Promise<InputFile[]> {
-  const inputs: InputFile[] = [];
-  for (const file of files) inputs.push({ path: file.path, documents: await readDocuments(file, readYaml) });
-  return inputs;
-}
-
-async function readDocuments({ path, content }: PolicyFile, readYaml: BundleEvaluator["readYaml"]): Promise<readonly unknown[]> {
+export function readInputFile({ path, content }: PolicyFile): InputFile {
   const text = new TextDecoder().decode(content);
   const kind = path === "-" ? ".yaml" : extname(path).toLowerCase();
-  if (kind === ".json") return asList(parseJsonText(path, text));
+  if (kind === ".json") return { path, documents: asList(parseJsonText(path, text)) };
   if (kind !== ".yaml" && kind !== ".yml") {
     throw new InputInvalidError(path, `${kind || "a file without extension"} cannot be judged`, "give JSON or YAML");
   }
   const texts = splitYaml(text);
-  const values = (await readYaml(texts)).map((document, index) => {
-    if (document !== undefined) return document.value;
-    const which = texts.length === 1 ? "" : ` (document ${index + 1})`;
-    throw new InputInvalidError(path, `not valid YAML${which}`, "correct the file");
-  });
-  const [first] = values;
-  return texts.length === 1 ? asList(first) : values;
+  const values = texts.map((part, index) => parseYamlText(texts.length === 1 ? path : `${path} (document ${index + 1})`, part));
+  return { path, documents: texts.length === 1 ? asList(values[0]) : values };
+}
+
+function parseYamlText(where: string, text: string): unknown {
+  try {
+    return readYaml(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
+    throw new InputInvalidError(where, `not valid YAML: ${reason}`, "correct the file", cause);
+  }
 }
 
 function parseJsonText(path: string, text: string): unknown {

@@ -119,7 +119,7 @@ export function runOpa(binary: string, args: readonly string[], run: OpaRun): Pr
 /** A resident OPA: its end, what it said on the way, and the only way to end it. */
 export interface OpaProcess {
   readonly pid: number;
-  /** Resolves when the process is gone, with the last lines it wrote to stderr. */
+  /** Resolves when the process is gone, with the last it said. */
   readonly exited: Promise<string>;
   kill(): void;
 }
@@ -136,7 +136,7 @@ export interface OpaServerRun {
  * comes as its positional parameters, so nothing is ever parsed by the shell.
  */
 const GUARD = 'exec 3<&0; (read -r _ <&3; kill -9 $$) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
-const KEPT_STDERR = 4096;
+const KEPT_OUTPUT = 4096;
 
 /**
  * Starts a resident OPA in a process group of its own, so that a Ctrl-C meant for us does not end it while requests are
@@ -146,26 +146,29 @@ export function startOpa(binary: string, args: readonly string[], run: OpaServer
   const child = spawn("/bin/sh", ["-c", GUARD, "opa", binary, ...args], {
     cwd: run.cwd,
     env: { ...run.env, PATH: "/usr/bin:/bin" },
-    stdio: ["pipe", "ignore", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     detached: true,
   });
   let said = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    said = (said + chunk.toString()).slice(-KEPT_STDERR);
-  });
+  // What OPA logs goes to stderr, why it does not start to stdout.
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-KEPT_OUTPUT);
+    });
+  }
   // A process that died closes its end first; writing is never tried, so the error says nothing new.
   child.stdin.on("error", () => undefined);
   let ended = false;
   const exited = new Promise<string>((resolve) => {
     child.once("error", (cause) => resolve(cause.message));
-    child.once("exit", (code, signal) => {
+    child.once("close", (code, signal) => {
       endGroup(child);
       ended = true;
-      resolve(said === "" ? `it ended with ${signal ?? `exit code ${code}`}` : said.trim());
+      resolve(`it ended with ${signal ?? `exit code ${code}`}${said === "" ? "" : `: ${said.trim()}`}`);
     });
   });
   child.unref();
-  for (const stream of [child.stdin, child.stderr]) if ("unref" in stream && typeof stream.unref === "function") stream.unref();
+  for (const stream of [child.stdin, child.stdout, child.stderr]) if ("unref" in stream && typeof stream.unref === "function") stream.unref();
   const kill = (): void => {
     // After the end its group's number may belong to somebody else.
     if (!ended) endGroup(child);

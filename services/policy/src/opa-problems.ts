@@ -27,23 +27,20 @@ export function readCheckErrors(output: string): Problem[] {
   });
 }
 
-const messagesSchema = z.looseObject({ errors: z.array(z.looseObject({ message: z.string() })) });
+const loadErrorsSchema = z.looseObject({
+  errors: z.array(z.looseObject({ message: z.string(), location: locationSchema.optional() })),
+});
 
-/** The problems in what `opa eval --format json` printed when data files cannot be read or contradict each other. */
+/** The problems in what `opa eval --format json` printed when data files cannot be read, or contradict each other or a rule. */
 export function readDataErrors(output: string): Problem[] {
-  return messagesSchema.parse(JSON.parse(output)).errors.map(({ message }) => {
+  return loadErrorsSchema.parse(JSON.parse(output)).errors.map(({ message, location }) => {
+    const code = "POLICY_DATA_INVALID";
+    if (location !== undefined) return { ...placeOf(location), code, message, hint: undefined, severity: "error" };
     const text = message.replaceAll(TO_DATA, "");
     const split = text.indexOf(": ");
-    const line = /\bline (\d+)/.exec(text)?.[1];
-    return {
-      file: text.slice(0, split),
-      line: line === undefined ? 0 : Number(line),
-      col: line === undefined ? 0 : 1,
-      code: "POLICY_DATA_INVALID",
-      message: text.slice(split + 2),
-      hint: undefined,
-      severity: "error",
-    };
+    const line = Number(/\bline (\d+)/.exec(text)?.[1] ?? 0);
+    const place = { file: text.slice(0, split), line, col: Math.min(line, 1) };
+    return { ...place, code, message: text.slice(split + 2), hint: undefined, severity: "error" };
   });
 }
 

@@ -54,18 +54,19 @@ export function createPolicyChecker({ opa, folder, timeoutMs }: PolicyCheckerOpt
   }
 
   async function checkFiles(bundle: PolicyBundle, files: OpaFiles, flags: string[]): Promise<Problem[]> {
-    const before = [...(await findForeignSchemas(bundle, files)), ...(await checkData(files))];
-    if (before.length > 0 || bundle.policies.length === 0) return before;
+    const foreign = await findForeignSchemas(bundle, files);
+    if (foreign.length > 0) return foreign;
     const answer = await runOpa(opa.path, ["check", ...flags, ...files.load], { cwd: files.cwd, timeoutMs });
     const errors = answer.exitCode === 0 ? [] : explain("check", answer.stdout + answer.stderr, readCheckErrors);
     if (errors.length > 0) return errors;
-    return [...(await findDoubtfulRules(bundle, files)), ...findUnasked(bundle)];
+    return [...(await checkData(bundle, files)), ...(await findDoubtfulRules(bundle, files)), ...findUnasked(bundle)];
   }
 
-  async function checkData({ data, cwd }: OpaFiles): Promise<Problem[]> {
-    const [root] = data;
-    if (root === undefined) return [];
-    const answer = await runOpa(opa.path, ["eval", "--format", "json", "--data", root, "true"], { cwd, timeoutMs });
+  /** `opa check` reads no data; a query that needs nothing makes OPA load it beside the policies. */
+  async function checkData(bundle: PolicyBundle, { data, load, cwd }: OpaFiles): Promise<Problem[]> {
+    if (data.length === 0) return [];
+    const args = ["eval", "--format", "json", ...versionFlags(bundle), ...load.flatMap((path) => ["--data", path]), "true"];
+    const answer = await runOpa(opa.path, args, { cwd, timeoutMs });
     return answer.exitCode === 0 ? [] : explain("eval", answer.stdout, readDataErrors);
   }
 
@@ -87,8 +88,9 @@ export function createPolicyChecker({ opa, folder, timeoutMs }: PolicyCheckerOpt
   async function findDoubtfulRules(bundle: PolicyBundle, files: OpaFiles): Promise<Problem[]> {
     const problems: Problem[] = [];
     for (const { path, content } of bundle.policies) {
-      if (bundle.regoVersion === "v0" || !mayHaveDoubtfulRules(new TextDecoder().decode(content))) continue;
-      const args = ["parse", "--format", "json", "--json-include", "locations,-comments", "--", path];
+      if (!mayHaveDoubtfulRules(new TextDecoder().decode(content))) continue;
+      const flags = ["--format", "json", "--json-include", "locations,-comments", ...versionFlags(bundle)];
+      const args = ["parse", ...flags, "--", path];
       const { stdout, stderr } = await runOpa(opa.path, args, { cwd: files.cwd, timeoutMs });
       problems.push(...explain("parse", stdout === "" ? stderr : stdout, (text) => readDoubtfulRules(path, text)));
     }

@@ -1,0 +1,3 @@
+package main
+
+warn contains sprintf("%s: %v", [item.path, item.contents]) if some item in input

@@ -1,0 +1,3 @@
+package other
+
+deny contains "two" if count(input) == 2

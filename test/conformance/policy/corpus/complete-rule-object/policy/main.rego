@@ -1,0 +1,3 @@
+package main
+
+deny := {"msg": "is not reported"} if input.kind == "Service"

@@ -1,0 +1,3 @@
+package main
+
+deny contains sprintf("%v=%v %s", [key, value, type_name(value)]) if some key, value in data.scalars

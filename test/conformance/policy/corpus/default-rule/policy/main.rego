@@ -1,0 +1,7 @@
+package main
+
+default deny := []
+
+deny := ["a"] if input.kind == "Other"
+
+default warn := ["standing warning"]

@@ -1,0 +1,3 @@
+package main
+
+deny contains "wrong kind" if input.kind != "Service"

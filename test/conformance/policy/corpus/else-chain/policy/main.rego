@@ -1,0 +1,7 @@
+package main
+
+deny := ["first"] if {
+	input.kind == "Other"
+} else := ["second"] if {
+	input.kind == "Service"
+} else := ["third"]

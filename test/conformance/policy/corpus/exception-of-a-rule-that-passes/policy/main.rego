@@ -1,0 +1,9 @@
+package main
+
+deny_run contains "runs as root" if input.root
+
+deny_net contains "open network" if input.open
+
+deny contains "plain" if input.plain
+
+exception contains ["net"] if true

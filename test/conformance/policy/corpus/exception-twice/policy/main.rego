@@ -1,0 +1,11 @@
+package main
+
+deny_run contains "runs as root" if input.root
+
+deny_net contains "open network" if input.open
+
+deny contains "plain" if input.plain
+
+exception contains ["run"] if input.name == "trusted"
+
+exception contains ["run", "net"] if input.root

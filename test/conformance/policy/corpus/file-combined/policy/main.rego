@@ -1,0 +1,3 @@
+package main
+
+deny contains sprintf("%s %s", [data.conftest.file.name, data.conftest.file.dir]) if true

@@ -1,0 +1,3 @@
+package lib.names
+
+valid(name) if regex.match(`^[a-z]{5,}$`, name)

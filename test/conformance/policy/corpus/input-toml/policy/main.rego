@@ -1,0 +1,3 @@
+package main
+
+deny contains "a" if input.a == 1

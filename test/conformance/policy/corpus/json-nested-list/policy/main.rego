@@ -1,0 +1,3 @@
+package main
+
+deny contains sprintf("%d", [count(input)]) if is_array(input)

@@ -1,0 +1,3 @@
+package main
+
+deny contains {"msg": "here", "_loc": {"file": "main.tf", "line": "7"}} if true

@@ -1,0 +1,6 @@
+package main
+
+deny contains msg if {
+	input.bad
+	msg := sprintf("%v is bad", [input.name])
+}

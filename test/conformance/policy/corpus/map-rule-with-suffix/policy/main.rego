@@ -1,0 +1,3 @@
+package main
+
+warn_x["y"] if input.kind == "Service"

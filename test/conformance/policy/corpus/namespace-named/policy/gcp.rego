@@ -1,0 +1,3 @@
+package terraform.gcp
+
+warn contains "gcp" if true

@@ -1,0 +1,5 @@
+package main
+
+deny contains "second" if input.never
+
+warn contains "warned" if true

@@ -1,0 +1,3 @@
+package terraform.aws
+
+deny contains "aws" if true

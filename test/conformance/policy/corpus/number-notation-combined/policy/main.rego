@@ -1,0 +1,3 @@
+package main
+
+deny contains sprintf("%v: %v", [i, x]) if some i, x in input[0].contents.numbers

@@ -1,0 +1,3 @@
+package main
+
+deny contains {"msg": 7} if true

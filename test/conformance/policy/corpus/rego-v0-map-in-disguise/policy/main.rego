@@ -1,0 +1,7 @@
+package main
+
+import future.keywords.if
+
+deny[msg] if {
+  msg := "never"
+}

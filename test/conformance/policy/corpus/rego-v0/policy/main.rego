@@ -1,0 +1,10 @@
+package main
+
+deny[msg] {
+  input.kind == "Service"
+  msg := "v0"
+}
+
+warn[{"msg": msg}] {
+  msg = sprintf("%d", [count(input.metadata)])
+}

@@ -1,0 +1,3 @@
+package main
+
+deny contains "resolved" if count(net.lookup_ip_addr("localhost")) > 0

@@ -1,0 +1,3 @@
+package main
+
+deny contains "has an environment" if opa.runtime().env

@@ -1,0 +1,3 @@
+package main
+
+test_denies if count(deny) == 1 with input as {"kind": "Service"}

@@ -1,0 +1,3 @@
+package main
+
+deny contains sprintf("%s — nö", [input["größe"]]) if input["größe"]

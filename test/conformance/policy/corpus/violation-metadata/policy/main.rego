@@ -1,0 +1,6 @@
+package main
+
+violation contains {"msg": msg, "severity": "high", "details": {"name": input.metadata.name}} if {
+	not input.metadata.labels.team
+	msg := "no team"
+}

@@ -1,0 +1,3 @@
+package main
+
+deny contains sprintf("%s=%v", [key, value]) if some key, value in input.c

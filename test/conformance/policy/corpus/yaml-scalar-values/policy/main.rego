@@ -1,0 +1,3 @@
+package main
+
+deny contains sprintf("%v=%v", [key, value]) if some key, value in input
