@@ -209,6 +209,14 @@ function defineRunVerbs(program: Command, choose: Choose): void {
       choose(options, async (given) => (await import("./verbs/runs.ts")).why(given, unit, options)),
     );
   program
+    .command("up")
+    .description("serve the embedded control plane: gRPC, Connect and the Terraform state backend")
+    .option("--host <address>", "where to listen", "127.0.0.1")
+    .option("--grpc-port <port>", "0 takes a free one", "0")
+    .option("--http-port <port>", "0 takes a free one", "0")
+    .addOption(output())
+    .action((options) => choose(options, async (given) => (await import("./verbs/up.ts")).up(given, options)));
+  program
     .command("owner <folder>", { hidden: true })
     .description("serve a .xcf folder to this user's other xcf processes")
     .action((folder) => choose({}, async (given) => (await import("./verbs/owner.ts")).owner(given, folder)));

@@ -54,7 +54,7 @@ async function openEmbedded(surroundings: Surroundings): Promise<Session> {
   const { environment, directory } = surroundings;
   const repository = await findRepository(directory);
   const { connectOwner } = await import("@xcloudflow/embedded/owner/owner-client");
-  const subject = await callerName(surroundings, repository);
+  const caller = await embeddedCaller(surroundings, repository);
   const connection = await connectOwner({
     dir: join(repository, ".xcf"),
     version: surroundings.version,
@@ -65,19 +65,24 @@ async function openEmbedded(surroundings: Surroundings): Promise<Session> {
       environment,
     },
   });
-  const caller: Caller = {
-    tenant: "default",
-    subject,
-    groups: listOf(environment.XCF_GROUPS),
-    roles: ["admin", "approver"],
-    assurance: "asserted",
-  };
   return {
     api: createApiClient(connection.transport),
     repository,
-    subject,
+    subject: caller.subject,
     call: as(caller),
     close: () => connection.close(),
+  };
+}
+
+/** Who calls the embedded control plane: as the environment says, with every role, and recorded as asserted. */
+export async function embeddedCaller(surroundings: Surroundings, repository: string): Promise<Caller> {
+  const subject = await callerName(surroundings, repository);
+  return {
+    tenant: "default",
+    subject,
+    groups: listOf(surroundings.environment.XCF_GROUPS),
+    roles: ["admin", "approver"],
+    assurance: "asserted",
   };
 }
 

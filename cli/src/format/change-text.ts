@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonValue } from "@xcloudflow/model/json-value";
+import { isJsonObject, type JsonObject, type JsonValue } from "@xcloudflow/model/json-value";
 import type { ResourceChange, UnitOutput } from "@xcloudflow/model/unit-plan";
 
 const SYMBOL: Readonly<Record<string, string>> = {
@@ -26,7 +26,7 @@ export function changeLines(change: ResourceChange): string[] {
   const replaces = new Set(change.replacePaths.map((path) => String(path[0])));
   for (const name of new Set([...Object.keys(before), ...Object.keys(after), ...Object.keys(unknown)])) {
     const was = shown(before[name]);
-    const becomes = hasUnknown(unknown[name]) ? "(known after apply)" : shown(after[name]);
+    const becomes = shown(withUnknowns(after[name], unknown[name]));
     if (was === becomes || (becomes === "null" && was === "null")) continue;
     const because = replaces.has(name) ? "  # forces replacement" : "";
     if (key === "create") {
@@ -37,24 +37,46 @@ export function changeLines(change: ResourceChange): string[] {
   return lines;
 }
 
-function hasUnknown(value: JsonValue | undefined): boolean {
-  if (value === true) return true;
-  if (Array.isArray(value)) return value.some(hasUnknown);
-  return isJsonObject(value) && Object.values<JsonValue>(value).some(hasUnknown);
+const UNKNOWN = "(known after apply)";
+const SENSITIVE = "(sensitive)";
+/** Known by identity, so that no value of an engine can pose as unknown. */
+const UNKNOWN_MARK: JsonObject = {};
+
+/** The value with a marker wherever the engine does not know yet, inside lists and maps too. */
+function withUnknowns(value: JsonValue | undefined, unknown: JsonValue | undefined): JsonValue | undefined {
+  if (unknown === true) return UNKNOWN_MARK;
+  if (Array.isArray(unknown)) {
+    const known = Array.isArray(value) ? value : [];
+    const length = Math.max(known.length, unknown.length);
+    return Array.from({ length }, (_, index) => withUnknowns(known[index], unknown[index]) ?? null);
+  }
+  if (!isJsonObject(unknown)) return value;
+  const known = isJsonObject(value) ? value : {};
+  const names = new Set([...Object.keys(known), ...Object.keys(unknown)]);
+  const entries = [...names].flatMap((name): [string, JsonValue][] => {
+    const inner = withUnknowns(known[name], unknown[name]);
+    return inner === undefined ? [] : [[name, inner]];
+  });
+  return entries.length === 0 ? value : Object.fromEntries(entries);
 }
 
 function shown(value: JsonValue | undefined): string {
   if (value === undefined) return "null";
-  if (isJsonObject(value) && "$redacted" in value) return "(sensitive)";
-  const text = JSON.stringify(value, (_key, inner: unknown) => (isRedacted(inner) ? "(sensitive)" : inner));
+  const text = literal(value);
   return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}… (${text.length} characters)` : text;
 }
 
-function isRedacted(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "$redacted" in value;
+/** JSON, with what is secret or not known yet named as such instead of quoted. */
+function literal(value: JsonValue): string {
+  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  if ("$redacted" in value) return SENSITIVE;
+  if (value === UNKNOWN_MARK) return UNKNOWN;
+  const members = Object.entries<JsonValue>(value).map(([name, inner]) => `${JSON.stringify(name)}: ${literal(inner)}`);
+  return members.length === 0 ? "{}" : `{${members.join(", ")}}`;
 }
 
 export function outputText(output: UnitOutput): string {
-  if (output.unknown) return "(known after apply)";
-  return output.sensitive ? "(sensitive)" : shown(output.value);
+  if (output.unknown) return UNKNOWN;
+  return output.sensitive ? SENSITIVE : shown(output.value);
 }

@@ -16,6 +16,7 @@ import { createLogger, type Logger } from "@xcloudflow/chassis/logger";
 import { createMemoryBus } from "@xcloudflow/chassis/memory-bus";
 import { createMemoryTransport, type Routes } from "@xcloudflow/chassis/memory-transport";
 import { createSystemRandom } from "@xcloudflow/chassis/random";
+import type { NodeHandler } from "@xcloudflow/chassis/serve";
 import { internalInterceptors } from "@xcloudflow/chassis/server-interceptors";
 import { migrate } from "@xcloudflow/database/migrate";
 import { createPgliteDatabase } from "@xcloudflow/database/pglite-database";
@@ -55,6 +56,8 @@ export interface Embedded {
   readonly interceptors: readonly Interceptor[];
   readonly clients: ServiceClients;
   readonly api: ApiService;
+  /** Terraform's state backend, for `xcf up` to serve on its own port. */
+  readonly stateBackend: NodeHandler;
   readonly logger: Logger;
   isBusy(): boolean;
   close(): Promise<void>;
@@ -86,7 +89,9 @@ export async function startEmbedded({ dir, environment, clock, version }: Embedd
 
   const interceptorOptions = { logger, clock, newReference: () => ids.next("err") };
   const services: Routes[] = [];
-  const register = (router: ConnectRouter): void => services.forEach((routes) => routes(router));
+  const register = (router: ConnectRouter): void => {
+    for (const routes of services) routes(router);
+  };
   const clients = createLateClients(() => createClients(createMemoryTransport([register], interceptorOptions)));
 
   // Attempts end with the process that signed them, so their key need not outlive it.
@@ -187,6 +192,7 @@ export async function startEmbedded({ dir, environment, clock, version }: Embedd
     interceptors: internalInterceptors(interceptorOptions),
     clients,
     api,
+    stateBackend: (request, response) => void state.httpHandler(request, response),
     logger,
     isBusy: () => busy || worker.busy > 0,
     async close() {

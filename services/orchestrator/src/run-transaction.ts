@@ -14,7 +14,7 @@ export async function transact(
     current: RunRow,
     write: (changes: readonly Change[]) => Promise<void>,
     tx: OrchestratorTransaction,
-  ) => Promise<readonly Command[] | void>,
+  ) => Promise<readonly Command[] | undefined>,
 ): Promise<boolean> {
   const commands = await context.store.transact(tenant, name, async (tx) => {
     const current = await tx.lockRun(run.id);

@@ -4,9 +4,9 @@ import { z } from "zod";
 
 const expirySchema = z.object({ exp: z.number().int().positive() });
 
-/** Whether a password has the form of a signed token; API tokens have no dots. */
+/** Whether a password has the form of a signed token; API tokens begin with `xcf_`. */
 export function looksLikeAttempt(password: string): boolean {
-  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(password);
+  return !password.startsWith("xcf_") && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(password);
 }
 
 /**

@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import { startServer } from "@xcloudflow/embedded/server";
+import { EXIT, type ExitCode } from "../exit-code.ts";
+import { findRepository } from "../repository-cli.ts";
+import { embeddedCaller } from "../session.ts";
+import type { CommonOptions, Surroundings } from "../surroundings.ts";
+import { printJson } from "../terminal.ts";
+
+export interface UpOptions extends CommonOptions {
+  readonly host: string;
+  readonly grpcPort: string;
+  readonly httpPort: string;
+}
+
+/** The embedded control plane as a server, until it is interrupted. */
+export async function up(surroundings: Surroundings, options: UpOptions): Promise<ExitCode> {
+  const { terminal, environment, clock, version, interrupted } = surroundings;
+  const repository = await findRepository(surroundings.directory);
+  const server = await startServer({
+    dir: join(repository, ".xcf"),
+    environment,
+    clock,
+    version,
+    caller: await embeddedCaller(surroundings, repository),
+    host: options.host,
+    grpcPort: Number(options.grpcPort),
+    httpPort: Number(options.httpPort),
+  });
+  const addresses = { grpc: server.grpc, http: server.http, pid: process.pid };
+  if (options.output === "json") printJson(terminal, addresses);
+  else {
+    terminal.out(
+      `gRPC    ${server.grpc}   (Connect and gRPC-web too)\nHTTP    ${server.http}   Connect-JSON, and the Terraform state backend at ${server.http}/terraform/default/<unit address>\nToken   ${server.tokenFile}   send it as "authorization: Bearer …"\nStop with Ctrl-C.\n`,
+    );
+  }
+  if (!interrupted.aborted)
+    await Promise.race([
+      new Promise((resolve) => interrupted.addEventListener("abort", resolve, { once: true })),
+      server.left,
+    ]);
+  await server.close();
+  return EXIT.done;
+}
