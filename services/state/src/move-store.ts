@@ -137,7 +137,12 @@ async function movePointer(tx: Tx<StateTables>, { tenant, from, to, environment,
     openBytes(keyOf(keys, row.pointer, old), old, row.pointer),
     from,
   );
-  const renamed = encodeDocument({ ...pointer, address: to, environment, unit: { ...pointer.unit, address: to } });
+  const renamed = encodeDocument({
+    ...pointer,
+    address: to,
+    environment,
+    unit: { ...pointer.unit, address: to, route: { ...pointer.unit.route, address: to } },
+  });
   const sealed = sealBytes(keys.current, appliedEnvelope(tenant, to, row.fence), renamed);
   await tx
     .updateTable("state.applied")
