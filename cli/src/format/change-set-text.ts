@@ -52,7 +52,7 @@ export function totalSummary(changeSet: ShownChangeSet): ChangeSummary {
 function summaryLine(changeSet: ShownChangeSet): string {
   const { create, update, replace, delete: removed } = totalSummary(changeSet);
   const changing = changeSet.units.filter((unit) => unit.status !== "unchanged").length;
-  return `Plan for ${changeSet.environment} at ${changeSet.commit.slice(0, 12)}: ${changing} unit${changing === 1 ? "" : "s"} change; ${create} to create, ${update} to update, ${replace} to replace, ${removed} to delete.`;
+  return `Plan for ${changeSet.environment} at ${changeSet.commit.slice(0, 12)}: ${changing} unit${changing === 1 ? " changes" : "s change"}; ${create} to create, ${update} to update, ${replace} to replace, ${removed} to delete.`;
 }
 
 function gateLines(changeSet: ShownChangeSet): string[] {

@@ -51,3 +51,38 @@ test("secrets are named, at any depth", () => {
   const lines = changeLines(change({ after: { input: { password: { $redacted: "ab12" } } } }));
   assert.deepEqual(lines, ["+ terraform_data.a", '    input = {"password": (sensitive)}']);
 });
+
+test("an update names what differs, as deep inside maps as it lies", () => {
+  const lines = changeLines(
+    change({
+      actions: ["update"],
+      before: { input: { image: "api:1", name: "api", tags: { a: "1" } }, output: { image: "api:1" } },
+      after: { input: { image: "api:2", name: "api", tags: { a: "1", b: "2" } } },
+      unknown: { output: true },
+    }),
+  );
+  assert.deepEqual(lines, [
+    "~ terraform_data.a",
+    '    input.image: "api:1" → "api:2"',
+    '    input.tags.b: null → "2"',
+    '    output: {"image": "api:1"} → (known after apply)',
+  ]);
+});
+
+test("a secret that becomes another one is a change, one that stays is none", () => {
+  const secrets = (password: string) => ({ password: { $redacted: password }, token: { $redacted: "same" } });
+  const lines = changeLines(change({ actions: ["update"], before: secrets("ab12"), after: secrets("cd34") }));
+  assert.deepEqual(lines, ["~ terraform_data.a", "    password: (sensitive), changes"]);
+});
+
+test("what forces a replacement says so", () => {
+  const lines = changeLines(
+    change({
+      actions: ["delete", "create"],
+      before: { cidr: "10.0.0.0/16" },
+      after: { cidr: "10.1.0.0/16" },
+      replacePaths: [["cidr"]],
+    }),
+  );
+  assert.deepEqual(lines, ["-/+ terraform_data.a", '    cidr: "10.0.0.0/16" → "10.1.0.0/16"  # forces replacement']);
+});

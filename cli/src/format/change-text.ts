@@ -13,6 +13,8 @@ const SYMBOL: Readonly<Record<string, string>> = {
 };
 
 const LONGEST_VALUE = 160;
+/** For a value that nothing is said about but that it will be another one. */
+const SHORT_VALUE = 40;
 
 /** A change as lines: the resource, then every attribute that changes, old → new; secrets and unknowns named as such. */
 export function changeLines(change: ResourceChange): string[] {
@@ -25,16 +27,47 @@ export function changeLines(change: ResourceChange): string[] {
   const unknown = isJsonObject(change.unknown) ? change.unknown : {};
   const replaces = new Set(change.replacePaths.map((path) => String(path[0])));
   for (const name of new Set([...Object.keys(before), ...Object.keys(after), ...Object.keys(unknown)])) {
-    const was = shown(before[name]);
-    const becomes = shown(withUnknowns(after[name], unknown[name]));
-    if (was === becomes || (becomes === "null" && was === "null")) continue;
+    const was = before[name];
+    const becomes = withUnknowns(after[name], unknown[name]);
     const because = replaces.has(name) ? "  # forces replacement" : "";
-    if (key === "create") {
-      if (becomes !== "null") lines.push(`    ${name} = ${becomes}`);
-    } else if (key === "delete") lines.push(`    ${name} = ${was}`);
-    else lines.push(`    ${name}: ${was} → ${becomes}${because}`);
+    if (key === "create") lines.push(...lineUnlessNull(name, becomes));
+    else if (key === "delete") lines.push(...lineUnlessNull(name, was));
+    else lines.push(...differences(name, was, becomes).map((line) => `    ${line}${because}`));
   }
   return lines;
+}
+
+function lineUnlessNull(name: string, value: JsonValue | undefined): string[] {
+  const text = shown(value);
+  return text === "null" ? [] : [`    ${name} = ${text}`];
+}
+
+/** What differs, as deep inside maps as the difference lies: one changed tag is one short line. */
+function differences(path: string, was: JsonValue | undefined, becomes: JsonValue | undefined): string[] {
+  if (becomes === UNKNOWN_MARK) return [`${path}: ${shown(was, SHORT_VALUE)} → ${UNKNOWN}`];
+  if (isPlainMap(was) && isPlainMap(becomes)) {
+    const names = new Set([...Object.keys(was), ...Object.keys(becomes)]);
+    return [...names].flatMap((name) => differences(`${path}.${name}`, was[name], becomes[name]));
+  }
+  return same(was ?? null, becomes ?? null) ? [] : changed(path, was, becomes);
+}
+
+function changed(path: string, was: JsonValue | undefined, becomes: JsonValue | undefined): string[] {
+  if (isSecret(was) && isSecret(becomes)) return [`${path}: ${SENSITIVE}, changes`];
+  return [`${path}: ${shown(was)} → ${shown(becomes)}`];
+}
+
+/** Both forms: the JSON tells one secret from another, the text an unknown from an empty map. */
+function same(a: JsonValue, b: JsonValue): boolean {
+  return JSON.stringify(a) === JSON.stringify(b) && literal(a) === literal(b);
+}
+
+function isPlainMap(value: JsonValue | undefined): value is JsonObject {
+  return isJsonObject(value) && value !== UNKNOWN_MARK && !isSecret(value) && Object.keys(value).length > 0;
+}
+
+function isSecret(value: JsonValue | undefined): value is JsonObject {
+  return isJsonObject(value) && "$redacted" in value;
 }
 
 const UNKNOWN = "(known after apply)";
@@ -60,17 +93,17 @@ function withUnknowns(value: JsonValue | undefined, unknown: JsonValue | undefin
   return entries.length === 0 ? value : Object.fromEntries(entries);
 }
 
-function shown(value: JsonValue | undefined): string {
+function shown(value: JsonValue | undefined, longest = LONGEST_VALUE): string {
   if (value === undefined) return "null";
   const text = literal(value);
-  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}… (${text.length} characters)` : text;
+  return text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text;
 }
 
 /** JSON, with what is secret or not known yet named as such instead of quoted. */
 function literal(value: JsonValue): string {
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
   if (!isJsonObject(value)) return JSON.stringify(value);
-  if ("$redacted" in value) return SENSITIVE;
+  if (isSecret(value)) return SENSITIVE;
   if (value === UNKNOWN_MARK) return UNKNOWN;
   const members = Object.entries<JsonValue>(value).map(([name, inner]) => `${JSON.stringify(name)}: ${literal(inner)}`);
   return members.length === 0 ? "{}" : `{${members.join(", ")}}`;
