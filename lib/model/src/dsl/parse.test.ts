@@ -504,7 +504,9 @@ describe("each problem: where, what, and what to do", () => {
     [
       "a map as a key",
       "? {a: 1}\n: 2\n",
-      ["YAML_KEY a.yaml:1:1  a key must be text, not a map or list  put quotes around the key"],
+      [
+        "YAML_KEY a.yaml:1:1  a key must be text, not a number, a boolean, null, a map or a list  put quotes around the key",
+      ],
     ],
     [
       "tabs",

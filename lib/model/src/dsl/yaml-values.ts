@@ -1,17 +1,10 @@
-import {
-  CORE_SCHEMA,
-  constructFromEvents,
-  EVENT_ID,
-  type Event,
-  getScalarValue,
-  parseEvents,
-  YAMLException,
-} from "js-yaml";
+import { constructFromEvents, EVENT_ID, type Event, getScalarValue, parseEvents, YAMLException } from "js-yaml";
 import type { JsonValue } from "../json-value.ts";
 import { LIMITS } from "./limits.ts";
 import { measureValue } from "./measure-value.ts";
 import type { Problem } from "./problem.ts";
 import { type Position, Source, scalarStart } from "./source.ts";
+import { DSL_YAML_SCHEMA, KEY_NOT_TEXT } from "./yaml-schema.ts";
 import { findSyntaxErrors } from "./yaml-syntax.ts";
 
 /** The plain values of a file's documents, in order; an empty document is null. Aliased values are shared objects. */
@@ -77,7 +70,7 @@ function limitProblem(source: Source, offset: number, what: string, hint: string
 }
 
 function construct(source: Source, events: Event[], problems: Problem[]): readonly JsonValue[] {
-  const options = { source: source.text, schema: CORE_SCHEMA, maxAliases: LIMITS.aliases };
+  const options = { source: source.text, schema: DSL_YAML_SCHEMA, maxAliases: LIMITS.aliases };
   try {
     return asJsonValues(constructFromEvents(events, options));
   } catch (error) {
@@ -153,8 +146,12 @@ function constructReason(reason: string): Reason | undefined {
       hint: `put &${alias} on the value that *${alias} means`,
     };
   }
-  if (reason.includes("complex keys")) {
-    return { code: "YAML_KEY", message: "a key must be text, not a map or list", hint: "put quotes around the key" };
+  if (reason === KEY_NOT_TEXT) {
+    return {
+      code: "YAML_KEY",
+      message: "a key must be text, not a number, a boolean, null, a map or a list",
+      hint: "put quotes around the key",
+    };
   }
   return undefined;
 }
