@@ -41,7 +41,11 @@ const EXIT_NOTICE_MS = 200;
 
 const errorAnswerSchema = z.looseObject({
   message: z.string(),
-  errors: z.array(z.looseObject({ message: z.string(), location: z.looseObject({ file: z.string(), row: z.number() }).optional() })).default([]),
+  errors: z
+    .array(
+      z.looseObject({ message: z.string(), location: z.looseObject({ file: z.string(), row: z.number() }).optional() }),
+    )
+    .default([]),
 });
 const answersSchema = z.looseObject({ result: z.array(z.record(z.string(), namespaceAnswerSchema)) });
 
@@ -49,7 +53,9 @@ const answersSchema = z.looseObject({ result: z.array(z.record(z.string(), names
 export async function startBundleEvaluator(bundle: PolicyBundle, options: EvaluatorOptions): Promise<BundleEvaluator> {
   const server = await startOpaServer(bundle, options);
   try {
-    const index = indexRules(policiesAnswerSchema.parse(JSON.parse((await server.client.send("GET", "/v1/policies")).body)));
+    const index = indexRules(
+      policiesAnswerSchema.parse(JSON.parse((await server.client.send("GET", "/v1/policies")).body)),
+    );
     return createEvaluator(server, index, options.evaluateTimeoutMs);
   } catch (error) {
     await server.stop();
@@ -90,21 +96,29 @@ function createEvaluator(server: OpaServer, index: RuleIndex, timeoutMs: number)
     return loading;
   }
 
-  async function evaluate(items: readonly EvaluationItem[], namespaces: readonly Namespace[]): Promise<NamespaceReply[][]> {
+  async function evaluate(
+    items: readonly EvaluationItem[],
+    namespaces: readonly Namespace[],
+  ): Promise<NamespaceReply[][]> {
     const indexes = namespaces.map((namespace) => index.namespaces.indexOf(namespace));
     if (namespaces.length === 0) return items.map(() => []);
     for (const [position, namespace] of namespaces.entries()) {
       await ensure(namespaceModule(revision, indexes[position] ?? -1, namespace));
     }
     await ensure(askModule(revision, indexes));
-    const { result } = answersSchema.parse(JSON.parse(await send("POST", `/v1/data/${askPath(revision, indexes)}`, frame(items))));
+    const { result } = answersSchema.parse(
+      JSON.parse(await send("POST", `/v1/data/${askPath(revision, indexes)}`, frame(items))),
+    );
     if (result.length !== items.length) {
-      throw new PolicyUnavailableError(`${items.length} documents were sent and ${result.length} answered`, { revision });
+      throw new PolicyUnavailableError(`${items.length} documents were sent and ${result.length} answered`, {
+        revision,
+      });
     }
     return result.map((answers) =>
       namespaces.map((namespace, position) => {
         const answer = answers[String(indexes[position])];
-        if (answer === undefined) throw new PolicyUnavailableError(`nothing about namespace ${namespace.name}`, { revision });
+        if (answer === undefined)
+          throw new PolicyUnavailableError(`nothing about namespace ${namespace.name}`, { revision });
         return { namespace, answer };
       }),
     );
@@ -117,7 +131,11 @@ function createEvaluator(server: OpaServer, index: RuleIndex, timeoutMs: number)
 function frame(items: readonly EvaluationItem[]): Uint8Array[] {
   const parts: Uint8Array[] = [Buffer.from('{"input":{"items":[')];
   for (const [position, { document, file }] of items.entries()) {
-    parts.push(Buffer.from(`${position === 0 ? "" : ","}{"file":${JSON.stringify(file)},"document":`), document, Buffer.from("}"));
+    parts.push(
+      Buffer.from(`${position === 0 ? "" : ","}{"file":${JSON.stringify(file)},"document":`),
+      document,
+      Buffer.from("}"),
+    );
   }
   parts.push(Buffer.from("]}}"));
   return parts;

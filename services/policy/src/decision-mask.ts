@@ -28,7 +28,10 @@ export function maskResult(result: unknown, mask: unknown): MaskedResult {
   const erased = [ALWAYS_ERASED];
   const masked: string[] = [];
   for (const { op, path, value } of operations.data) {
-    const parts = path.split("/").slice(1).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const parts = path
+      .split("/")
+      .slice(1)
+      .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
     if (parts[0] !== "result" || !change(event, parts, op === "upsert" ? { value } : undefined)) continue;
     (op === "upsert" ? masked : erased).push(path);
   }
@@ -36,7 +39,11 @@ export function maskResult(result: unknown, mask: unknown): MaskedResult {
 }
 
 /** False when there is nothing at that place. */
-function change(target: unknown, parts: readonly string[], replacement: { readonly value: unknown } | undefined): boolean {
+function change(
+  target: unknown,
+  parts: readonly string[],
+  replacement: { readonly value: unknown } | undefined,
+): boolean {
   const [part, ...rest] = parts;
   if (part === undefined || typeof target !== "object" || target === null || !Object.hasOwn(target, part)) return false;
   if (rest.length > 0) return change(Reflect.get(target, part), rest, replacement);

@@ -21,7 +21,10 @@ export interface DecisionQuery {
 }
 
 /** Newest first. */
-export async function selectDecisions(tx: Tx<PolicyTables>, { decisionId, unit, limit }: DecisionQuery): Promise<DecisionRow[]> {
+export async function selectDecisions(
+  tx: Tx<PolicyTables>,
+  { decisionId, unit, limit }: DecisionQuery,
+): Promise<DecisionRow[]> {
   let query = tx.selectFrom("policy.decisions").selectAll();
   if (decisionId !== undefined) query = query.where("decision_id", "=", decisionId);
   if (unit !== undefined) query = query.where("unit", "=", unit);

@@ -32,7 +32,9 @@ export async function evaluateChange(
   question: ChangeQuestion,
 ): Promise<ChangeDecision> {
   const revisions = [...new Set(question.revisions)];
-  const judgements = await Promise.all(revisions.map((revision) => judgeUnder(context, who.tenant, revision, question)));
+  const judgements = await Promise.all(
+    revisions.map((revision) => judgeUnder(context, who.tenant, revision, question)),
+  );
   const decisions = judgements.flat().map(({ decision }) => decision);
   const combined = combineDecisions(revisions, decisions);
   const decisionId = context.ids.next("dec");
@@ -45,7 +47,12 @@ export async function evaluateChange(
   return { ...combined, decisionId };
 }
 
-async function judgeUnder(context: PolicyContext, tenant: string, revision: string, question: ChangeQuestion): Promise<SubjectJudgement[]> {
+async function judgeUnder(
+  context: PolicyContext,
+  tenant: string,
+  revision: string,
+  question: ChangeQuestion,
+): Promise<SubjectJudgement[]> {
   const bundle = await context.bundles.get(tenant, revision);
   if (bundle.policies.length === 0 || question.subjects.length === 0) return [];
   return context.tools.pool.use(tenant, bundle, (evaluator) =>

@@ -29,7 +29,11 @@ export async function evaluateFiles(evaluator: BundleEvaluator, question: FilesQ
     return inputs.map(({ path, documents }) => {
       const own = replies.slice(next, next + documents.length).flatMap((reply) => reply[position] ?? []);
       next += documents.length;
-      return reportCheck(path, namespace.name, own.map((reply) => judge(reply.namespace, reply.answer)));
+      return reportCheck(
+        path,
+        namespace.name,
+        own.map((reply) => judge(reply.namespace, reply.answer)),
+      );
     });
   });
 }

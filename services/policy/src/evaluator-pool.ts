@@ -1,6 +1,6 @@
 import type { BundleEvaluator } from "./bundle-evaluator.ts";
-import { PolicyUnavailableError } from "./policy-errors.ts";
 import type { PolicyBundle } from "./policy-bundle.ts";
+import { PolicyUnavailableError } from "./policy-errors.ts";
 
 /** The resident OPAs: at most `capacity`, one per tenant and bundle, the one least recently asked goes first. */
 export interface EvaluatorPool {
@@ -61,7 +61,11 @@ export function createEvaluatorPool({ capacity, start }: EvaluatorPoolOptions): 
     void done.finally(() => stopping.delete(done));
   }
 
-  async function use<T>(tenant: string, bundle: PolicyBundle, work: (evaluator: BundleEvaluator) => Promise<T>): Promise<T> {
+  async function use<T>(
+    tenant: string,
+    bundle: PolicyBundle,
+    work: (evaluator: BundleEvaluator) => Promise<T>,
+  ): Promise<T> {
     const key = JSON.stringify([tenant, bundle.revision]);
     for (let retried = false; ; retried = true) {
       if (closed) throw new PolicyUnavailableError("the policy service is closed", { revision: bundle.revision });

@@ -22,7 +22,9 @@ export function readInputFile({ path, content }: PolicyFile): InputFile {
     throw new InputInvalidError(path, `${kind || "a file without extension"} cannot be judged`, "give JSON or YAML");
   }
   const texts = splitYaml(text);
-  const values = texts.map((part, index) => parseYamlText(texts.length === 1 ? path : `${path} (document ${index + 1})`, part));
+  const values = texts.map((part, index) =>
+    parseYamlText(texts.length === 1 ? path : `${path} (document ${index + 1})`, part),
+  );
   return { path, documents: texts.length === 1 ? asList(values[0]) : values };
 }
 

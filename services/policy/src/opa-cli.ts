@@ -168,7 +168,8 @@ export function startOpa(binary: string, args: readonly string[], run: OpaServer
     });
   });
   child.unref();
-  for (const stream of [child.stdin, child.stdout, child.stderr]) if ("unref" in stream && typeof stream.unref === "function") stream.unref();
+  for (const stream of [child.stdin, child.stdout, child.stderr])
+    if ("unref" in stream && typeof stream.unref === "function") stream.unref();
   const kill = (): void => {
     // After the end its group's number may belong to somebody else.
     if (!ended) endGroup(child);

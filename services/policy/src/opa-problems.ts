@@ -97,7 +97,15 @@ export function readTestResults(output: string): { readonly problems: Problem[];
       return [{ ...placeOf(location), code: "POLICY_TEST_FAILED", message: `${name} failed`, hint, severity: "error" }];
     }
     if (!skip) return [];
-    return [{ ...placeOf(location), code: "POLICY_TEST_SKIPPED", message: `${name} is skipped`, hint: "rename it to test_… to run it", severity: "warning" }];
+    return [
+      {
+        ...placeOf(location),
+        code: "POLICY_TEST_SKIPPED",
+        message: `${name} is skipped`,
+        hint: "rename it to test_… to run it",
+        severity: "warning",
+      },
+    ];
   });
   return { problems, passed: results.filter(({ error, fail, skip }) => error === undefined && !fail && !skip).length };
 }
@@ -132,7 +140,16 @@ export function readDoubtfulRules(file: string, output: string): Problem[] {
     const isMap = (head.name ?? "") === "" && head.value?.value === true;
     if (!isMap || typeof name !== "string" || severityOf(name) === undefined) return [];
     const message = `${name} is a map, so it would never find anything`;
-    return [{ ...placeOf(location), file, code: "POLICY_RULE_IS_MAP", message, hint: `write \`${name} contains … if\``, severity: "error" }];
+    return [
+      {
+        ...placeOf(location),
+        file,
+        code: "POLICY_RULE_IS_MAP",
+        message,
+        hint: `write \`${name} contains … if\``,
+        severity: "error",
+      },
+    ];
   });
 }
 

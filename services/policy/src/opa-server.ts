@@ -1,6 +1,6 @@
+import { type OpaProcess, startOpa } from "./opa-cli.ts";
 import type { OpaClient } from "./opa-client.ts";
 import { createOpaClient } from "./opa-client.ts";
-import { type OpaProcess, startOpa } from "./opa-cli.ts";
 import { writeOpaFiles } from "./opa-files.ts";
 import type { PolicyBundle } from "./policy-bundle.ts";
 import { PolicyUnavailableError } from "./policy-errors.ts";
@@ -60,9 +60,20 @@ export async function startOpaServer(bundle: PolicyBundle, options: OpaServerOpt
     await waitForAnswer(client, opa, () => ending, options.startTimeoutMs);
   } catch (cause) {
     await stop();
-    throw new PolicyUnavailableError(cause instanceof Error ? cause.message : String(cause), { revision: bundle.revision, cause });
+    throw new PolicyUnavailableError(cause instanceof Error ? cause.message : String(cause), {
+      revision: bundle.revision,
+      cause,
+    });
   }
-  return { revision: bundle.revision, pid: opa.pid, client, exited: opa.exited, ending: () => ending, kill: opa.kill, stop };
+  return {
+    revision: bundle.revision,
+    pid: opa.pid,
+    client,
+    exited: opa.exited,
+    ending: () => ending,
+    kill: opa.kill,
+    stop,
+  };
 }
 
 async function waitForAnswer(client: OpaClient, opa: OpaProcess, ending: () => string | undefined, timeoutMs: number) {

@@ -69,9 +69,15 @@ export function composeBundle(
 /** Lengths are hashed with the bytes, so that no two lists of files run into each other. */
 function revisionOf(policies: readonly PolicyFile[], data: readonly PolicyFile[], regoVersion: RegoVersion): string {
   const hash = createHash("sha256").update(`xcf-policy-bundle/1 ${regoVersion}\n`);
-  for (const [kind, files] of [["rego", policies], ["data", data]] as const) {
+  for (const [kind, files] of [
+    ["rego", policies],
+    ["data", data],
+  ] as const) {
     for (const { path, content } of files) {
-      hash.update(`${kind} ${Buffer.byteLength(path)} ${content.length}\n`).update(path).update(content);
+      hash
+        .update(`${kind} ${Buffer.byteLength(path)} ${content.length}\n`)
+        .update(path)
+        .update(content);
     }
   }
   return `sha256:${hash.digest("hex")}`;

@@ -4,7 +4,14 @@ import type { Problem } from "@xcloudflow/model/problems-found-error";
 import { restrictCapabilities } from "./opa-capabilities.ts";
 import { type OpaBinary, runOpa } from "./opa-cli.ts";
 import { type OpaFiles, writeOpaFiles } from "./opa-files.ts";
-import { mayHaveDoubtfulRules, readCheckErrors, readDataErrors, readDoubtfulRules, readForeignSchemas, readTestResults } from "./opa-problems.ts";
+import {
+  mayHaveDoubtfulRules,
+  readCheckErrors,
+  readDataErrors,
+  readDoubtfulRules,
+  readForeignSchemas,
+  readTestResults,
+} from "./opa-problems.ts";
 import type { PolicyBundle } from "./policy-bundle.ts";
 import { PolicyUnavailableError } from "./policy-errors.ts";
 
@@ -36,7 +43,10 @@ export function createPolicyChecker({ opa, folder, timeoutMs }: PolicyCheckerOpt
     return restrictCapabilities(stdout);
   }
 
-  async function withFiles<T>(bundle: PolicyBundle, work: (files: OpaFiles, flags: string[]) => Promise<T>): Promise<T> {
+  async function withFiles<T>(
+    bundle: PolicyBundle,
+    work: (files: OpaFiles, flags: string[]) => Promise<T>,
+  ): Promise<T> {
     capabilities ??= readCapabilities();
     capabilities.catch(() => {
       capabilities = undefined;
@@ -65,7 +75,14 @@ export function createPolicyChecker({ opa, folder, timeoutMs }: PolicyCheckerOpt
   /** `opa check` reads no data; a query that needs nothing makes OPA load it beside the policies. */
   async function checkData(bundle: PolicyBundle, { data, load, cwd }: OpaFiles): Promise<Problem[]> {
     if (data.length === 0) return [];
-    const args = ["eval", "--format", "json", ...versionFlags(bundle), ...load.flatMap((path) => ["--data", path]), "true"];
+    const args = [
+      "eval",
+      "--format",
+      "json",
+      ...versionFlags(bundle),
+      ...load.flatMap((path) => ["--data", path]),
+      "true",
+    ];
     const answer = await runOpa(opa.path, args, { cwd, timeoutMs });
     return answer.exitCode === 0 ? [] : explain("eval", answer.stdout, readDataErrors);
   }
@@ -74,11 +91,17 @@ export function createPolicyChecker({ opa, folder, timeoutMs }: PolicyCheckerOpt
   async function findForeignSchemas(bundle: PolicyBundle, files: OpaFiles): Promise<Problem[]> {
     if (!bundle.policies.some(({ content }) => new TextDecoder().decode(content).includes("METADATA"))) return [];
     const version = versionFlags(bundle);
-    const answer = await runOpa(opa.path, ["inspect", "--annotations", "--format", "json", ...version, "."], { cwd: files.cwd, timeoutMs });
+    const answer = await runOpa(opa.path, ["inspect", "--annotations", "--format", "json", ...version, "."], {
+      cwd: files.cwd,
+      timeoutMs,
+    });
     if (answer.exitCode === 0) return explain("inspect", answer.stdout, readForeignSchemas);
     const errors: Problem[] = [];
     for (const { path } of bundle.policies) {
-      const parsed = await runOpa(opa.path, ["parse", "--format", "json", ...version, "--", path], { cwd: files.cwd, timeoutMs });
+      const parsed = await runOpa(opa.path, ["parse", "--format", "json", ...version, "--", path], {
+        cwd: files.cwd,
+        timeoutMs,
+      });
       if (parsed.exitCode !== 0) errors.push(...explain("parse", parsed.stdout || parsed.stderr, readCheckErrors));
     }
     if (errors.length > 0) return errors;

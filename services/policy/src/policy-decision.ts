@@ -1,5 +1,5 @@
-import type { Finding, PolicyVerdict } from "@xcloudflow/model/change-set";
 import { canonicalJson } from "@xcloudflow/model/canonical-json";
+import type { Finding, PolicyVerdict } from "@xcloudflow/model/change-set";
 import type { JsonObject } from "@xcloudflow/model/json-value";
 import { z } from "zod";
 import type { NamespaceReply } from "./bundle-evaluator.ts";
@@ -80,9 +80,18 @@ export interface CombinedDecision {
  *
  * @param revisions those that were asked, in order; the verdict names all of them.
  */
-export function combineDecisions(revisions: readonly string[], decisions: readonly SubjectDecision[]): CombinedDecision {
-  const denials = once(decisions.flatMap((decision) => decision.denials), withoutRevision);
-  const warnings = once(decisions.flatMap((decision) => decision.warnings), withoutRevision);
+export function combineDecisions(
+  revisions: readonly string[],
+  decisions: readonly SubjectDecision[],
+): CombinedDecision {
+  const denials = once(
+    decisions.flatMap((decision) => decision.denials),
+    withoutRevision,
+  );
+  const warnings = once(
+    decisions.flatMap((decision) => decision.warnings),
+    withoutRevision,
+  );
   return {
     verdict: {
       verdict: denials.length === 0 ? "allow" : "deny",
@@ -90,8 +99,14 @@ export function combineDecisions(revisions: readonly string[], decisions: readon
       warnings,
       revision: [...new Set(revisions)].join("+"),
     },
-    tightenings: once(decisions.flatMap(({ tightenings }) => tightenings), (tightening) => tightening),
-    sensitivePaths: once(decisions.flatMap(({ sensitivePaths }) => sensitivePaths), (path) => path),
+    tightenings: once(
+      decisions.flatMap(({ tightenings }) => tightenings),
+      (tightening) => tightening,
+    ),
+    sensitivePaths: once(
+      decisions.flatMap(({ sensitivePaths }) => sensitivePaths),
+      (path) => path,
+    ),
   };
 }
 
@@ -126,7 +141,11 @@ interface Spoken {
 function listSpoken(rule: string, value: unknown): Spoken[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) {
-    throw new PolicyResultInvalidError(rule, "not a set of objects", `write \`${rule.split(".").at(-1)} contains {…} if …\``);
+    throw new PolicyResultInvalidError(
+      rule,
+      "not a set of objects",
+      `write \`${rule.split(".").at(-1)} contains {…} if …\``,
+    );
   }
   return value.map((member: unknown) => ({ rule, value: member }));
 }
@@ -144,7 +163,13 @@ function readTightening(unit: string, { rule, value }: Spoken): Tightening {
   const parsed = tighteningSchema.safeParse(value);
   if (!parsed.success) throw new PolicyResultInvalidError(rule, z.prettifyError(parsed.error), hint);
   const { gate, groups, quorum, msg } = parsed.data;
-  return { unit: ownUnit(unit, rule, parsed.data.unit), gate, groups: [...groups].sort(), quorum: quorum ?? 0, reason: msg };
+  return {
+    unit: ownUnit(unit, rule, parsed.data.unit),
+    gate,
+    groups: [...groups].sort(),
+    quorum: quorum ?? 0,
+    reason: msg,
+  };
 }
 
 const sensitivePathSchema = z.strictObject({

@@ -18,7 +18,10 @@ export class PolicyUnavailableError extends CodedError {
   /** OPA ended while it was asked, so a new one may well answer. */
   readonly askAgain: boolean;
 
-  constructor(what: string, more: { readonly revision?: string; readonly cause?: unknown; readonly askAgain?: boolean } = {}) {
+  constructor(
+    what: string,
+    more: { readonly revision?: string; readonly cause?: unknown; readonly askAgain?: boolean } = {},
+  ) {
     super("POLICY_UNAVAILABLE", "unavailable", {
       what: `policy cannot be evaluated: ${what}`,
       where: more.revision === undefined ? undefined : `policy bundle ${more.revision}`,

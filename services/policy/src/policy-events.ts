@@ -1,6 +1,6 @@
 import type { XcfEvent } from "@xcloudflow/chassis/event";
-import type { CombinedDecision, SubjectDecision } from "./policy-decision.ts";
 import type { PolicyContext } from "./policy-context.ts";
+import type { CombinedDecision, SubjectDecision } from "./policy-decision.ts";
 
 export interface DecisionMade {
   readonly tenant: string;

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import type { CorpusCase } from "./corpus-case.ts";
 import { type Outcome, orderReport } from "./check-outcome.ts";
+import type { CorpusCase } from "./corpus-case.ts";
 
 /** Runs the real conftest in the case's folder. */
 export function runConftest(binary: string, corpusCase: CorpusCase): Promise<Outcome> {

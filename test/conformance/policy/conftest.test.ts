@@ -21,7 +21,10 @@ describe("verdicts equal the real conftest", { skip: opa.skip || conftest.skip }
     const difference = knownDifferences.get(corpusCase.name);
     const name = difference === undefined ? corpusCase.name : `${corpusCase.name} differs: ${difference}`;
     test(`${name} (${corpusCase.about})`, async () => {
-      const [theirs, ours] = await Promise.all([runConftest(conftest.path, corpusCase), evaluateCase(tools, corpusCase)]);
+      const [theirs, ours] = await Promise.all([
+        runConftest(conftest.path, corpusCase),
+        evaluateCase(tools, corpusCase),
+      ]);
       const both = JSON.stringify({ ours, theirs }, undefined, 1);
       if (difference === undefined) assert.deepEqual(comparable(ours), comparable(theirs), both);
       else assert.notDeepEqual(comparable(ours), comparable(theirs), both);
@@ -30,6 +33,9 @@ describe("verdicts equal the real conftest", { skip: opa.skip || conftest.skip }
 
   test("every known difference is a case of the corpus", () => {
     const names = corpus.map(({ name }) => name);
-    assert.deepEqual([...knownDifferences.keys()].filter((name) => !names.includes(name)), []);
+    assert.deepEqual(
+      [...knownDifferences.keys()].filter((name) => !names.includes(name)),
+      [],
+    );
   });
 });

@@ -25,7 +25,7 @@ const caseSchema = z.strictObject({
   regoVersion: z.enum(["v0", "v1"]).default("v1"),
 });
 
-const corpus = join(import.meta.dirname, "corpus");
+const corpus = join(import.meta.dirname, "testdata", "corpus");
 
 export function readCorpus(): CorpusCase[] {
   return readdirSync(corpus)

@@ -28,7 +28,8 @@ export async function evaluateCase(tools: PolicyTools, corpusCase: CorpusCase): 
 
 /** A folder's files by their path below it, a file's as itself at the root. */
 function readData(folder: string, root: string): PolicyFile[] {
-  if (statSync(join(folder, root)).isFile()) return [{ path: basename(root), content: readFileSync(join(folder, root)) }];
+  if (statSync(join(folder, root)).isFile())
+    return [{ path: basename(root), content: readFileSync(join(folder, root)) }];
   return readTree(join(folder, root), ".").filter(({ path }) => /\.(json|ya?ml)$/.test(path));
 }
 
