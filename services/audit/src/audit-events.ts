@@ -1,0 +1,79 @@
+import type { Bus, Delivery, Subscription } from "@xcloudflow/chassis/bus";
+import { decodeEvent } from "@xcloudflow/chassis/event";
+import { CodedError } from "@xcloudflow/model/coded-error";
+import type { AuditContext } from "./audit-context.ts";
+import { AuditLogTamperedError } from "./audit-errors.ts";
+import { auditedEvent } from "./audited-event.ts";
+import { createEventBatcher, type EventBatcher } from "./event-batcher.ts";
+import { appendToLog } from "./log-store.ts";
+
+/** Every event of every tenant and service. */
+const EVERY_EVENT = "xcf.event.>";
+/** So many events may wait for the same transaction; each holds one worker of the queue. */
+const WORKERS = 128;
+const LINGER_MS = 20;
+
+/** Puts every event on the bus into its tenant's log. An event is acknowledged when it is committed there. */
+export interface EventListener {
+  /** Waits for what is being written; what the bus still holds stays there. */
+  close(): Promise<void>;
+}
+
+export async function listenForEvents(context: AuditContext, bus: Bus): Promise<EventListener> {
+  const batcher = createEventBatcher({
+    clock: context.clock,
+    lingerMs: LINGER_MS,
+    most: WORKERS,
+    write: (tenant, events) => write(context, tenant, events),
+  });
+  const subscriptions: Subscription[] = [];
+  for (let worker = 0; worker < WORKERS; worker++) {
+    subscriptions.push(
+      await bus.subscribe(EVERY_EVENT, { durable: "audit" }, (delivery) => accept(context, batcher, delivery)),
+    );
+  }
+  return {
+    async close() {
+      const stopped = Promise.all(subscriptions.map((subscription) => subscription.unsubscribe()));
+      await batcher.flush();
+      await stopped;
+    },
+  };
+
+  async function write(
+    auditContext: AuditContext,
+    tenant: string,
+    events: Parameters<typeof appendToLog>[2],
+  ): Promise<void> {
+    try {
+      const signed = await appendToLog(auditContext, tenant, events);
+      if (signed !== undefined) await leave(auditContext, signed.origin, signed.note);
+    } catch (error) {
+      if (error instanceof AuditLogTamperedError)
+        auditContext.logger.error("the audit log was tampered with", { error });
+      throw error;
+    }
+  }
+}
+
+async function accept({ logger }: AuditContext, batcher: EventBatcher, { data, subject }: Delivery): Promise<void> {
+  let event: ReturnType<typeof decodeEvent>;
+  try {
+    event = decodeEvent(data, subject);
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    // It would be refused for ever: an outbox writes no such thing, so a stranger published it.
+    logger.error("what came on an event's subject is no event", { subject, error });
+    return;
+  }
+  await batcher.add(auditedEvent(event, data));
+}
+
+/** A checkpoint that does not leave is a weaker log, not a broken one. */
+async function leave({ witness, logger }: AuditContext, origin: string, note: string): Promise<void> {
+  try {
+    await witness.record(origin, note);
+  } catch (error) {
+    logger.warn("the audit checkpoint could not be kept outside the database", { origin, error });
+  }
+}
