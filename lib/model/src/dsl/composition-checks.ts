@@ -1,4 +1,4 @@
-import { outputReferences, parseTemplate } from "../expression.ts";
+import { parseTemplate, type Template } from "../expression.ts";
 import { canonicalLifecycle } from "../lifecycle.ts";
 import { MATRIX, unusualClass } from "../matrix.ts";
 import type { Composition } from "./composition.ts";
@@ -172,7 +172,7 @@ function checkInputs(monorepo: Monorepo, composition: ParsedDocument<Composition
           }),
         );
       }
-      checkOutputs(monorepo, composition, path, text, problems);
+      checkOutputs(monorepo, composition, path, text, parsed.template, problems);
     });
   }
 }
@@ -182,9 +182,11 @@ function checkOutputs(
   composition: ParsedDocument<Composition>,
   path: readonly PropertyKey[],
   text: string,
+  template: Template,
   problems: Problem[],
 ): void {
-  for (const reference of outputReferences(text)) {
+  for (const reference of template) {
+    if (typeof reference === "string" || reference.kind !== "outputs") continue;
     const offset = Math.max(0, text.indexOf(reference.composition) - "${outputs.".length);
     const target = monorepo.compositions.get(reference.composition);
     if (target === undefined) {

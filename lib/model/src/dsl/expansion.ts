@@ -1,5 +1,6 @@
 import { type Address, formatAddress } from "../address.ts";
 import type { Edge } from "../compilation.ts";
+import { hasExpression } from "../expression.ts";
 import { resolveStatic, type StaticScope } from "../expression-resolution.ts";
 import { type Inputs, type InputValue, inputNodes } from "../input-value.ts";
 import { canonicalLifecycle, type Lifecycle } from "../lifecycle.ts";
@@ -20,6 +21,7 @@ import { isPlainMap, type PlainMap, type PlainValue, valueAt, withoutNodes } fro
 import type { Problem } from "./problem.ts";
 import { problemAtValue, problemInside, type Report } from "./report.ts";
 import type { Path } from "./source.ts";
+import { walkStrings } from "./walk-strings.ts";
 
 /** One unit as the DSL declares it: module × environment × region, with everything static resolved. */
 export interface DeclaredUnit extends Instance {
@@ -69,13 +71,16 @@ class ExpansionWork {
   readonly #variables: Readonly<Record<string, InputValue>>;
   readonly #seen = new Map<string, number>();
   readonly #shared = new Map<string, readonly RouteLayer[]>();
-  readonly #platformConfig: EngineConfig;
+  readonly #sharedConfig: EngineConfig;
+  /** Most engine settings have no expressions and are the same for every unit. */
+  readonly #isPlainConfig: boolean;
 
   constructor(monorepo: Monorepo, environment: ParsedDocument<Environment>) {
     this.#monorepo = monorepo;
     this.#environment = environment;
     this.#variables = this.#resolveVariables();
-    this.#platformConfig = platformEngineConfig(monorepo);
+    this.#sharedConfig = mergeEngineConfigs([platformEngineConfig(monorepo), environment.value.spec.engineConfig]);
+    this.#isPlainConfig = !hasAnyExpression(this.#sharedConfig);
   }
 
   assemble(assembly: Assembly, index: number): void {
@@ -251,13 +256,10 @@ class ExpansionWork {
     scope: StaticScope,
   ): EngineConfig {
     const { spec } = composition.value;
-    const merged = mergeEngineConfigs([
-      this.#platformConfig,
-      this.#environment.value.spec.engineConfig,
-      spec.engineConfig,
-      module.engineConfig,
-    ]);
-    if (Object.keys(merged).length === 0) return merged;
+    if (spec.engineConfig === undefined && module.engineConfig === undefined && this.#isPlainConfig) {
+      return this.#sharedConfig;
+    }
+    const merged = mergeEngineConfigs([this.#sharedConfig, spec.engineConfig, module.engineConfig]);
     const { value, faults } = resolveStatic(merged, { ...scope, secrets: "refuse", bindOutput: undefined });
     for (const fault of faults) {
       this.problems.push(
@@ -296,6 +298,14 @@ const TOLD_BEFORE: ReadonlySet<string> = new Set([
 function isToldAlready(code: string, text: unknown): boolean {
   if (code === "SECRET_SYNTAX") return typeof text === "string" && !text.includes("${");
   return TOLD_BEFORE.has(code);
+}
+
+function hasAnyExpression(config: EngineConfig): boolean {
+  let found = false;
+  walkStrings(config, [], (text) => {
+    found ||= hasExpression(text);
+  });
+  return found;
 }
 
 function onlyMaps(config: PlainMap): EngineConfig {

@@ -34,9 +34,16 @@ export function positionOf(document: ParsedDocument, path: Path): string {
 
 /** The composition a `ref` locates, or undefined. */
 export function findComposition(monorepo: Monorepo, ref: string): ParsedDocument<Composition> | undefined {
-  const path = normalizeRepositoryPath(ref);
-  const name = path === undefined ? undefined : monorepo.compositionRefs.get(path);
+  const name = nameAt(monorepo.compositionRefs, ref);
   return name === undefined ? undefined : monorepo.compositions.get(name);
+}
+
+/** Almost every ref is written as the map has it. */
+function nameAt(refs: ReadonlyMap<string, string>, ref: string): string | undefined {
+  const direct = refs.get(ref);
+  if (direct !== undefined) return direct;
+  const path = normalizeRepositoryPath(ref);
+  return path === undefined ? undefined : refs.get(path);
 }
 
 /** Collects documents by kind and refuses a name that is taken. */
@@ -167,8 +174,7 @@ function placeCompositions(
     const placed = new Map<string, (string | undefined)[]>();
     placements.set(value.metadata.name, placed);
     for (const { ref, regions } of value.spec.compositions) {
-      const path = normalizeRepositoryPath(ref);
-      const name = path === undefined ? undefined : refs.get(path);
+      const name = nameAt(refs, ref);
       if (name === undefined) continue;
       placed.set(name, [...(placed.get(name) ?? []), ...(regions ?? [undefined])]);
     }

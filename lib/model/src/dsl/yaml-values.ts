@@ -2,8 +2,9 @@ import { constructFromEvents, EVENT_ID, type Event, getScalarValue, parseEvents,
 import type { JsonValue } from "../json-value.ts";
 import { LIMITS } from "./limits.ts";
 import { measureValue } from "./measure-value.ts";
+import { placeDocuments, scalarStart } from "./placement.ts";
 import type { Problem } from "./problem.ts";
-import { type Position, Source, scalarStart } from "./source.ts";
+import { type Position, Source } from "./source.ts";
 import { DSL_YAML_SCHEMA, KEY_NOT_TEXT } from "./yaml-schema.ts";
 import { findSyntaxErrors } from "./yaml-syntax.ts";
 
@@ -28,6 +29,7 @@ export function readYaml(file: string, text: string): YamlValues {
   } catch (error) {
     return { source, values: [], problems: syntaxProblems(source, error) };
   }
+  source.place(placeDocuments(source.text, events));
   const problems: Problem[] = [];
   const values = construct(source, events, problems);
   values.forEach((value, document) => {
