@@ -86,3 +86,20 @@ test("what forces a replacement says so", () => {
   );
   assert.deepEqual(lines, ["-/+ terraform_data.a", '    cidr: "10.0.0.0/16" → "10.1.0.0/16"  # forces replacement']);
 });
+
+test("a long map is shown member by member", () => {
+  const image = "registry.example.com/shop/storefront-with-a-long-name:2.0.1";
+  const lines = changeLines(
+    change({
+      after: { input: { image, replicas: 2, tags: { team: "shop" }, note: null } },
+      unknown: { input: { url: true } },
+    }),
+  );
+  assert.deepEqual(lines, [
+    "+ terraform_data.a",
+    `    input.image = "${image}"`,
+    "    input.replicas = 2",
+    '    input.tags = {"team": "shop"}',
+    "    input.url = (known after apply)",
+  ]);
+});

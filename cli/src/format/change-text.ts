@@ -13,6 +13,8 @@ const SYMBOL: Readonly<Record<string, string>> = {
 };
 
 const LONGEST_VALUE = 160;
+/** A map that takes more is shown member by member. */
+const LONGEST_MAP = 80;
 /** For a value that nothing is said about but that it will be another one. */
 const SHORT_VALUE = 40;
 
@@ -30,16 +32,19 @@ export function changeLines(change: ResourceChange): string[] {
     const was = before[name];
     const becomes = withUnknowns(after[name], unknown[name]);
     const because = replaces.has(name) ? "  # forces replacement" : "";
-    if (key === "create") lines.push(...lineUnlessNull(name, becomes));
-    else if (key === "delete") lines.push(...lineUnlessNull(name, was));
+    if (key === "create") lines.push(...assignments(name, becomes));
+    else if (key === "delete") lines.push(...assignments(name, was));
     else lines.push(...differences(name, was, becomes).map((line) => `    ${line}${because}`));
   }
   return lines;
 }
 
-function lineUnlessNull(name: string, value: JsonValue | undefined): string[] {
-  const text = shown(value);
-  return text === "null" ? [] : [`    ${name} = ${text}`];
+/** One line, or where that would be long, one for each member of a map. */
+function assignments(path: string, value: JsonValue | undefined): string[] {
+  if (value === undefined || value === null) return [];
+  if (isPlainMap(value) && literal(value).length > LONGEST_MAP)
+    return Object.entries<JsonValue>(value).flatMap(([name, inner]) => assignments(`${path}.${name}`, inner));
+  return [`    ${path} = ${shown(value)}`];
 }
 
 /** What differs, as deep inside maps as the difference lies: one changed tag is one short line. */
