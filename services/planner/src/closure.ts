@@ -110,7 +110,7 @@ export async function collectClosure(request: ClosureRequest, cache: SourceCache
     }
     const single = await Promise.all(request.files.paths.map((path) => realFile(request.files.snapshot, path)));
     if (problems.length > 0) return problems;
-    return describeClosure(request, minimalRoots(roots), single);
+    return await describeClosure(request, minimalRoots(roots), single);
   } catch (error) {
     if (error instanceof ClosureProblemFound) return [...problems, error.problem];
     if (error instanceof SnapshotUnsafeError) return [...problems, unsafeProblem(error)];

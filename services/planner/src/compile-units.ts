@@ -121,10 +121,28 @@ function applyUnit(
     credentials,
     ignoreDrift: [...declared.ignoreDrift],
     // Of the proposal alone: once it is applied it governs, and nothing has changed by that.
-    contentHash: unitContentHash({ module, inputs: declared.inputs, engine, engineConfig, route: proposed }),
+    contentHash: hashOf(declared, { module, inputs: declared.inputs, engine, engineConfig, route: proposed }),
     ...(movedFrom === undefined ? {} : { movedFrom }),
     replace: [],
   };
+}
+
+type HashedUnit = Parameters<typeof unitContentHash>[0];
+
+const hashed = new WeakMap<DeclaredUnit, { readonly unit: HashedUnit; readonly hash: string }>();
+
+/** A declaration that is kept between commits is hashed again only when its module or route is another. */
+function hashOf(declared: DeclaredUnit, unit: HashedUnit): string {
+  const before = hashed.get(declared);
+  const same =
+    before?.unit.module.contentHash === unit.module.contentHash &&
+    before.unit.route === unit.route &&
+    before.unit.engine === unit.engine &&
+    before.unit.engineConfig === unit.engineConfig;
+  if (same) return before.hash;
+  const hash = unitContentHash(unit);
+  hashed.set(declared, { unit, hash });
+  return hash;
 }
 
 function destroyUnit({ unit, address }: AppliedPointer, { governingRoutes }: CompileParts): UnselectedUnit {

@@ -1,9 +1,8 @@
 import { as, serviceCaller } from "@xcloudflow/chassis/caller";
 import type { Address } from "@xcloudflow/model/address";
-import { type AppliedPointer, appliedPointerSchema } from "@xcloudflow/model/applied-pointer";
+import type { AppliedPointer } from "@xcloudflow/model/applied-pointer";
 import type { Compilation, CompiledUnit } from "@xcloudflow/model/compilation";
 import { credentialsOf } from "@xcloudflow/model/dsl/credentials";
-import { decodeDocument } from "@xcloudflow/model/parse-json";
 import { type Problem, ProblemsFoundError } from "@xcloudflow/model/problems-found-error";
 import { uploadModules } from "./artefact-upload.ts";
 import { type AuthoredUnit, countAuthors } from "./authors.ts";
@@ -48,7 +47,7 @@ export async function compileEnvironment(context: PlannerContext, question: Comp
   refuseErrors(proposal.problems, question.dirty ? "the work tree" : commit);
   const governing = await readGoverning(repository, question, commit);
   const environment = chooseEnvironment(question, proposal, governing);
-  const pointers = await listApplied(context, question.tenant, environment);
+  const pointers = await context.applied.list(question.tenant, environment);
   const sides = { proposal: sideOf(proposal, environment), governing: governing && sideOf(governing, environment) };
   const prepared = await prepareUnits(context, question, { snapshot: proposal.snapshot, ...sides, pointers });
   const rules = {
@@ -128,18 +127,8 @@ function chooseEnvironment(
 }
 
 function sideOf(content: RepositoryContent, environment: string): RouteSide | undefined {
-  const expansion = content.expand(environment);
+  const expansion = content.expansions.get(environment);
   return expansion && { monorepo: content.monorepo, expansion };
-}
-
-async function listApplied(
-  { state }: PlannerContext,
-  tenant: string,
-  environment: string,
-): Promise<Map<Address, AppliedPointer>> {
-  const { pointerDocuments } = await state.listApplied({ environment }, as(serviceCaller(tenant, "planner")));
-  const pointers = pointerDocuments.map((bytes) => decodeDocument(appliedPointerSchema, bytes, "an applied pointer"));
-  return new Map(pointers.map((pointer) => [pointer.address, pointer]));
 }
 
 async function statefulUnits({ state }: PlannerContext, tenant: string, environment: string): Promise<Set<Address>> {

@@ -83,6 +83,8 @@ function rootOf(directory: string): string {
   return directory === "." ? "" : directory;
 }
 
+const NO_CONFIG: JsonObject = {};
+
 /** Packs the modules of units; units with the same module share it. Every problem is reported where its cause stands. */
 export async function loadModules(
   sources: ModuleSources,
@@ -97,7 +99,7 @@ export async function loadModules(
   const configs = new Map<string, JsonObject>();
   for (const wish of wishes) {
     const { declared, engine } = wish;
-    const config = declared.engineConfig[engine] ?? {};
+    const config = declared.engineConfig[engine] ?? NO_CONFIG;
     const varFiles = engine === "terraform" ? placeVarFiles(sources.snapshot, wish, config, problems) : [];
     configs.set(declared.address, varFiles.length === 0 ? config : { ...config, varFiles });
     const request = requestOf(sources, declared, engine, varFiles, problems);
@@ -117,7 +119,7 @@ export async function loadModules(
       continue;
     }
     for (const { declared } of group.wishes)
-      loaded.set(declared.address, { packed: result, engineConfig: configs.get(declared.address) ?? {} });
+      loaded.set(declared.address, { packed: result, engineConfig: configs.get(declared.address) ?? NO_CONFIG });
   }
   return loaded;
 }

@@ -2,6 +2,7 @@ import type { Client } from "@connectrpc/connect";
 import type { PolicyService } from "@xcloudflow/proto/policy/v1/policy_pb";
 import type { RouterService } from "@xcloudflow/proto/router/v1/router_pb";
 import type { StateService } from "@xcloudflow/proto/state/v1/state_pb";
+import type { AppliedPointers } from "./applied-pointers.ts";
 import type { GitSettings } from "./git-process-cli.ts";
 import type { ModulePacker } from "./module-packer.ts";
 import type { RemoteModules } from "./remote-modules.ts";
@@ -22,6 +23,7 @@ export interface PlannerContext {
   readonly state: StateClient;
   readonly git: GitSettings;
   readonly repositories: Repositories;
+  readonly applied: AppliedPointers;
   readonly packer: ModulePacker;
   readonly remote: RemoteModules;
   readonly routes: RouteAsker;

@@ -1,8 +1,9 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
+import { createAppliedPointers } from "./applied-pointers.ts";
 import { DEFAULT_GIT, type GitSettings } from "./git-process-cli.ts";
 import { createModulePacker } from "./module-packer.ts";
-import type { PolicyClient, RouterClient, StateClient } from "./planner-context.ts";
+import type { PlannerContext, PolicyClient, RouterClient, StateClient } from "./planner-context.ts";
 import { createPlannerRpc } from "./planner-rpc.ts";
 import { createRemoteModules } from "./remote-modules.ts";
 import { createRepositories } from "./repositories.ts";
@@ -22,6 +23,8 @@ export interface PlannerOptions {
 
 export interface Planner {
   readonly rpc: ServiceImpl<typeof PlannerService>;
+  /** What the RPCs work with, for callers in the same process. */
+  readonly context: PlannerContext;
   /** Ends the git processes that are kept. */
   close(): void;
 }
@@ -37,17 +40,19 @@ export function createPlanner({
 }: PlannerOptions): Planner {
   const repositories = createRepositories(git);
   const remote = createRemoteModules(git, { cacheDirectory, transports });
-  const rpc = createPlannerRpc({
+  const context: PlannerContext = {
     policy,
     state,
     git,
     repositories,
     remote,
+    applied: createAppliedPointers(state),
     packer: createModulePacker(),
     routes: createRouteAsker(router),
-  });
+  };
   return {
-    rpc,
+    rpc: createPlannerRpc(context),
+    context,
     close() {
       repositories.close();
       remote.close();

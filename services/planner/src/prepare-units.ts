@@ -7,7 +7,7 @@ import { type Problem, ProblemsFoundError } from "@xcloudflow/model/problems-fou
 import type { Route } from "@xcloudflow/model/route";
 import type { PreparedUnit } from "./compile-units.ts";
 import { askAbout, type RouteSide, type UnitQuestions, type UnitRoutes } from "./judged-routes.ts";
-import { fetchModules, type LoadedModule, loadModules, moduleContents } from "./load-modules.ts";
+import { fetchModules, type LoadedModule, loadModules, type ModuleSources, moduleContents } from "./load-modules.ts";
 import { resolveMoves } from "./moves.ts";
 import type { PlannerContext } from "./planner-context.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -51,14 +51,7 @@ export async function prepareUnits(
     pointers.has(address),
   );
   const sources = await fetchModules(snapshot, declared, context.remote);
-  const questions = declared.map((unit) =>
-    askAbout(unit, proposal, governing, {
-      contents: moduleContents(sources, unit),
-      movedFrom: moved.get(unit.address),
-      governingUnits,
-    }),
-  );
-  const routes = await askRoutes(context, tenant, questions);
+  const routes = await judgeRoutes(context, tenant, declared, { proposal, governing, governingUnits, sources, moved });
   const problems: Problem[] = [];
   const environmentFile = proposal.expansion.environment.source.file;
   const wishes = declared.map((unit, index) => ({
@@ -84,6 +77,59 @@ export async function prepareUnits(
     ];
   });
   return { units, modules, governingRoutes };
+}
+
+interface JudgeParts {
+  readonly proposal: RouteSide;
+  readonly governing: RouteSide | undefined;
+  readonly governingUnits: ReadonlyMap<Address, DeclaredUnit>;
+  readonly sources: ModuleSources;
+  readonly moved: ReadonlyMap<Address, Address>;
+}
+
+/** What decided a unit's routes: while none of it is another, neither are they. */
+interface Judged {
+  readonly basis: readonly unknown[];
+  readonly routes: UnitRoutes;
+}
+
+const judged = new WeakMap<DeclaredUnit, Judged>();
+
+/** The routes of units, in their order; only those that could have changed are asked for. */
+async function judgeRoutes(
+  context: PlannerContext,
+  tenant: string,
+  declared: readonly DeclaredUnit[],
+  { proposal, governing, governingUnits, sources, moved }: JudgeParts,
+): Promise<UnitRoutes[]> {
+  const found = new Map<DeclaredUnit, UnitRoutes>();
+  const open: { readonly unit: DeclaredUnit; readonly basis: readonly unknown[]; readonly questions: UnitQuestions }[] =
+    [];
+  for (const unit of declared) {
+    const contents = moduleContents(sources, unit);
+    const movedFrom = moved.get(unit.address);
+    const basis = [proposal.monorepo.approvalRules, governing?.expansion, contents?.join(), movedFrom];
+    const before = judged.get(unit);
+    if (before?.basis.every((part, index) => part === basis[index])) found.set(unit, before.routes);
+    else
+      open.push({
+        unit,
+        basis,
+        questions: askAbout(unit, proposal, governing, { contents, movedFrom, governingUnits }),
+      });
+  }
+  const answers = await askRoutes(
+    context,
+    tenant,
+    open.map(({ questions }) => questions),
+  );
+  for (const [index, { unit, basis }] of open.entries()) {
+    const routes = answers[index];
+    if (routes === undefined) continue;
+    judged.set(unit, { basis, routes });
+    found.set(unit, routes);
+  }
+  return declared.flatMap((unit) => found.get(unit) ?? []);
 }
 
 async function askRoutes(

@@ -30,7 +30,8 @@ export interface Snapshot {
   readonly submodules: readonly string[];
   /** Paths that nothing may be unpacked to (`..`, `.git`, control characters, not UTF-8); they are not in it either. */
   readonly unsafePaths: readonly string[];
-  readonly paths: readonly string[];
+  /** In git's order. */
+  readonly files: readonly SnapshotFile[];
   file(path: string): SnapshotFile | undefined;
   /** `""` is the root. Undefined when there is no such folder. */
   folder(path: string): SnapshotFolder | undefined;
@@ -110,7 +111,7 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
     identity: source.identity,
     submodules,
     unsafePaths,
-    paths: files.map(({ path }) => path),
+    files,
     file: (path) => byPath.get(path),
     folder(path) {
       const range = folders.get(path);

@@ -13,6 +13,7 @@ import { type ChangeSet, changeSetSchema } from "@xcloudflow/model/change-set";
 import { type Compilation, type CompiledUnit, compilationSchema } from "@xcloudflow/model/compilation";
 import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import type { UnitPlan } from "@xcloudflow/model/unit-plan";
+import { compileEnvironment } from "@xcloudflow/planner/compile";
 import { createPlanner } from "@xcloudflow/planner/planner-service";
 import { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
 import { PolicyService } from "@xcloudflow/proto/policy/v1/policy_pb";
@@ -48,6 +49,8 @@ export interface PlannerFixture {
   readonly applied: Map<string, AppliedPointer>;
   readonly stateful: Set<string>;
   compile(wish: CompileWish): Promise<Compilation>;
+  /** Compiles in this process, without RPC around it and without storing archives. */
+  compileOnly(wish: CompileWish): Promise<Compilation>;
   /** Moves the applied pointers of all selected units to the compilation, as a finished run does. */
   apply(compilation: Compilation, only?: readonly string[]): void;
   /** A ChangeSet in which every selected unit creates one resource. */
@@ -55,6 +58,18 @@ export interface PlannerFixture {
   freshness(changeSet: ChangeSet, repository: string, governanceCommit?: string): Promise<string[]>;
   [Symbol.dispose](): void;
 }
+
+const NOTHING_WISHED = {
+  head: "",
+  base: "",
+  environment: "",
+  dirty: false,
+  only: [],
+  replace: [],
+  destroy: false,
+  governanceCommit: "",
+  appliedOnly: false,
+};
 
 export function makePlanner(options: { readonly transports?: readonly string[] } = {}): PlannerFixture {
   const cacheDirectory = mkdtempSync(join(tmpdir(), "xcf-planner-cache-"));
@@ -92,6 +107,8 @@ export function makePlanner(options: { readonly transports?: readonly string[] }
       const { compilationDocument } = await clients.planner.compile(wish, as(CALLER));
       return decodeDocument(compilationSchema, compilationDocument, "compilation");
     },
+    compileOnly: (wish) =>
+      compileEnvironment(planner.context, { tenant: CALLER.tenant, ...NOTHING_WISHED, ...wish, upload: false }),
     apply(compilation, only) {
       appliedCount += 1;
       for (const unit of compilation.units) {
