@@ -53,7 +53,7 @@ export async function verifyLog(context: AuditContext, tenant: string): Promise<
       const appended = appendLeaf(frontier, hashLeaf(row.leaf));
       frontier = appended.frontier;
       checks.nodes(appended.completed, page);
-      checks.root(frontier, page.checkpoints.get(frontier.size));
+      checks.stored(frontier, page.checkpoints.get(frontier.size));
       if (witnessed?.size === frontier.size) checks.root(frontier, witnessed.note);
     }
   }
@@ -90,7 +90,8 @@ interface Checks {
   say(finding: string): void;
   row(row: StoredRow, expected: number): void;
   nodes(completed: readonly MerkleNode[], page: LogPage): void;
-  root(frontier: MerkleFrontier, note: string | undefined): void;
+  root(frontier: MerkleFrontier, note: string): void;
+  stored(frontier: MerkleFrontier, note: string | undefined): void;
   end(count: number, frontier: MerkleFrontier, witnessed: number): void;
 }
 
@@ -100,13 +101,13 @@ function createChecks({ signingKey }: AuditContext, position: LogPosition): Chec
   const say = (finding: string): void => void findings.push(finding);
   let agreed = 0;
   let isLocated = false;
-  let signedSizes = 0;
+  let lastStored = 0;
   /** A log that differs differs in every later root: the first one says where, the others nothing more. */
   const locate = (finding: string): void => {
     if (!isLocated) say(finding);
     isLocated = true;
   };
-  return {
+  const checks: Checks = {
     findings,
     say,
     row(row, expected) {
@@ -131,8 +132,6 @@ function createChecks({ signingKey }: AuditContext, position: LogPosition): Chec
       }
     },
     root(frontier, note) {
-      if (note === undefined) return;
-      signedSizes = frontier.size;
       try {
         const signed = openCheckpoint(note, verifier);
         if (signed === undefined)
@@ -149,6 +148,11 @@ function createChecks({ signingKey }: AuditContext, position: LogPosition): Chec
         say(`the checkpoint over ${frontier.size} entries is no checkpoint`);
       }
     },
+    stored(frontier, note) {
+      if (note === undefined) return;
+      lastStored = frontier.size;
+      checks.root(frontier, note);
+    },
     end(count, frontier, witnessed) {
       const { size } = position.frontier;
       const expected = Math.max(size, witnessed);
@@ -156,11 +160,12 @@ function createChecks({ signingKey }: AuditContext, position: LogPosition): Chec
         isLocated = true;
         say(`entries ${count} to ${expected - 1} are missing at the end`);
       }
-      if (size > 0 && signedSizes < size) say(`the checkpoint over ${size} entries is gone`);
+      if (size > 0 && lastStored < size) say(`the checkpoint over ${size} entries is gone`);
       if (!isLocated && !equalHashes(rootOf(frontier), checkpointOf(position).root))
         say("the log's row does not hold the root of its entries");
     },
   };
+  return checks;
 }
 
 interface RowProblem {
