@@ -20,13 +20,13 @@ function change(parts: Partial<ResourceChange>): ResourceChange {
 test("what is known inside a value with unknown parts is shown beside them", () => {
   const lines = changeLines(
     change({
-      after: { input: { name: "api", settings: { QUEUE: "amqp://q" } } },
-      unknown: { id: true, input: { settings: { DATABASE: true } } },
+      after: { input: { name: "api", settings: { QUEUE: "q" } } },
+      unknown: { id: true, input: { settings: { DB: true } } },
     }),
   );
   assert.deepEqual(lines, [
     "+ terraform_data.a",
-    '    input = {"name": "api", "settings": {"QUEUE": "amqp://q", "DATABASE": (known after apply)}}',
+    '    input = {"name": "api", "settings": {"QUEUE": "q", "DB": (known after apply)}}',
     "    id = (known after apply)",
   ]);
 });
