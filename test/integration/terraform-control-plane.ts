@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouter, createClient, createRouterTransport } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { decodeDocument, encodeDocument, parseJson } from "@xcloudflow/model/parse-json";
 import { redactionHmac } from "@xcloudflow/model/redaction-hmac";
 import { type TaskResult, taskResultSchema } from "@xcloudflow/model/task-result";
@@ -18,6 +19,8 @@ import type { WorkerClients } from "@xcloudflow/runner-host/worker-clients";
  */
 export interface TestControlPlane extends WorkerClients {
   readonly address: string;
+  /** The same services over Connect, for a worker in a process of its own. */
+  readonly rpcAddress: string;
   readonly logs: { task: string; stream: string; text: string }[];
   readonly progress: { task: string; resource: string; action: string }[];
   readonly states: Map<string, string>;
@@ -76,7 +79,7 @@ export async function createTestControlPlane(): Promise<TestControlPlane> {
     for (const watcher of watchers) watcher();
   }
 
-  const transport = createRouterTransport((router) => {
+  const routes = (router: ConnectRouter): void => {
     router.service(OrchestratorService, {
       async claimTask({ waitSeconds }, { signal }) {
         if (queue.length === 0) {
@@ -175,7 +178,10 @@ export async function createTestControlPlane(): Promise<TestControlPlane> {
         values: references.map((reference) => Buffer.from(plane.secretValues.get(reference) ?? "")),
       }),
     });
-  });
+  };
+  const transport = createRouterTransport(routes);
+  const rpcServer = createServer(connectNodeAdapter({ routes }));
+  await new Promise<void>((resolve) => rpcServer.listen(0, "127.0.0.1", resolve));
 
   function putBytes(bytes: Uint8Array): string {
     const id = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
@@ -190,6 +196,7 @@ export async function createTestControlPlane(): Promise<TestControlPlane> {
     state: createClient(StateService, transport),
     secrets: createClient(SecretsService, transport),
     address: `http://127.0.0.1:${port}`,
+    rpcAddress: `http://127.0.0.1:${(rpcServer.address() as AddressInfo).port}`,
     run(
       spec: TaskSpec,
       options: { task?: string; attempt?: number; unknownAttempts?: number[] } = {},
@@ -217,6 +224,8 @@ export async function createTestControlPlane(): Promise<TestControlPlane> {
     lose: (task: string) => void verdicts.set(task, "lost"),
     close: () =>
       new Promise<void>((resolve) => {
+        rpcServer.closeAllConnections();
+        rpcServer.close();
         server.closeAllConnections();
         server.close(() => resolve());
       }),

@@ -42,6 +42,9 @@ export async function createTerraformFixture(
     environment,
     clock,
     ...engineOptions,
+  }).catch(async (error: unknown) => {
+    await plane.close();
+    throw error;
   });
 
   function startWorker(more: Partial<WorkerOptions> = {}): Worker {
@@ -59,6 +62,7 @@ export async function createTerraformFixture(
       concurrency: 2,
       environment,
       tickMilliseconds: 50,
+      heartbeatMilliseconds: 300,
       claimWaitSeconds: 5,
       ...changes,
       ...more,

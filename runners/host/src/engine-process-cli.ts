@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import { EngineFailedError, EngineMissingError } from "./engine-errors.ts";
@@ -25,6 +25,8 @@ export interface EngineExit {
   stdout(): string;
   /** The last 64 KiB it wrote to standard error. */
   stderr(): string;
+  /** The disk that takes its output has no room: why it may have failed, and why it may have said nothing. */
+  diskFull(): boolean;
 }
 
 /** How an engine is stopped: asked once, asked again, then killed with everything it started. */
@@ -63,7 +65,12 @@ export async function runEngineProcess(command: EngineCommand, options: EnginePr
   const files = { stdout: openSync(paths.stdout, "wx+", 0o600), stderr: openSync(paths.stderr, "wx+", 0o600) };
   try {
     const exit = await runToEnd(command, options, files);
-    return { ...exit, stdout: () => readFileSync(paths.stdout, "utf8"), stderr: () => tailOf(paths.stderr) };
+    return {
+      ...exit,
+      stdout: () => readFileSync(paths.stdout, "utf8"),
+      stderr: () => tailOf(paths.stderr),
+      diskFull: () => isFull(outputFolder),
+    };
   } finally {
     closeSync(files.stdout);
     closeSync(files.stderr);
@@ -195,6 +202,13 @@ function followLines(file: number, onLine: (line: string) => void): LineFollower
       rest = "";
     },
   };
+}
+
+const LEAST_ROOM = 65_536;
+
+function isFull(folder: string): boolean {
+  const { bavail, bsize, ffree, files } = statfsSync(folder);
+  return bavail * bsize < LEAST_ROOM || (files > 0 && ffree === 0);
 }
 
 function tailOf(path: string): string {

@@ -35,6 +35,8 @@ export interface LeaseKeeperOptions {
   readonly clock: Clock;
   /** How often it looks for news to send and leases to renew. */
   readonly tickMilliseconds: number;
+  /** Longest silence: how late a cancel may be heard of. */
+  readonly heartbeatMilliseconds: number;
 }
 
 interface Held {
@@ -44,7 +46,13 @@ interface Held {
   killAt: number;
 }
 
-export function createLeaseKeeper({ worker, orchestrator, clock, tickMilliseconds }: LeaseKeeperOptions): LeaseKeeper {
+export function createLeaseKeeper({
+  worker,
+  orchestrator,
+  clock,
+  tickMilliseconds,
+  heartbeatMilliseconds,
+}: LeaseKeeperOptions): LeaseKeeper {
   const held = new Map<string, Held>();
   let cancelTick: (() => void) | undefined;
   let beating = false;
@@ -53,7 +61,7 @@ export function createLeaseKeeper({ worker, orchestrator, clock, tickMillisecond
     const now = clock.now().getTime();
     const left = Math.max(0, expiresAt - now);
     entry.leaseExpiresAt = expiresAt;
-    entry.renewAt = now + left / 3;
+    entry.renewAt = now + Math.min(left / 3, heartbeatMilliseconds);
     // A fifth of the lease, at most 5 s, is left for the kill to happen before anybody else may begin.
     entry.killAt = expiresAt - Math.min(left / 5, 5_000);
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256Hex } from "@xcloudflow/model/digest";
 import { z } from "zod";
@@ -33,7 +33,8 @@ export interface Leftover {
 
 /** Scratch directories that attempts of this very process use now; a process number alone could not tell. */
 const inUse = new Set<string>();
-const settling = new Map<string, Promise<void>>();
+/** Directories whose leftovers are being dealt with: whoever wants one waits for its turn. */
+const turns = new Map<string, Promise<unknown>>();
 const RECORD = "attempt.json";
 
 /**
@@ -55,12 +56,6 @@ export function createScratchRoot(root: string, graceMilliseconds: number): Scra
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const worker = identifyProcess(process.pid) ?? { pid: process.pid, started: "" };
 
-  async function settle(path: string): Promise<void> {
-    const running = settling.get(path) ?? stopEngine(path, graceMilliseconds).finally(() => settling.delete(path));
-    settling.set(path, running);
-    await running;
-  }
-
   function slotsOf(name: string): string[] {
     return readdirSync(root)
       .filter((entry) => entry.startsWith(`${name}.`))
@@ -71,18 +66,12 @@ export function createScratchRoot(root: string, graceMilliseconds: number): Scra
     async take(claim, onLeftover) {
       const name = sha256Hex(`${claim.tenant}\0${claim.unit}`).slice(0, 24);
       for (const path of slotsOf(name)) {
-        if (isOwned(path)) continue;
-        inUse.add(path);
-        try {
-          await settle(path);
-          await onLeftover({
-            path,
-            record: readRecord(path),
-            remove: () => rmSync(path, { recursive: true, force: true }),
-          });
-        } finally {
-          inUse.delete(path);
-        }
+        await inTurn(path, async () => {
+          if (isOwned(path) || !existsSync(path)) return;
+          await stopEngine(path, graceMilliseconds);
+          const remove = (): void => rmSync(path, { recursive: true, force: true });
+          await onLeftover({ path, record: readRecord(path), remove });
+        });
       }
       for (let slot = 0; ; slot += 1) {
         const path = join(root, `${name}.${slot}`);
@@ -105,22 +94,30 @@ export function createScratchRoot(root: string, graceMilliseconds: number): Scra
     },
 
     async sweep(keep) {
-      const dead = readdirSync(root)
-        .map((entry) => join(root, entry))
-        .filter((path) => !isOwned(path));
+      const paths = readdirSync(root).map((entry) => join(root, entry));
       await Promise.all(
-        dead.map(async (path) => {
-          inUse.add(path);
-          try {
-            await settle(path);
+        paths.map((path) =>
+          inTurn(path, async () => {
+            if (isOwned(path) || !existsSync(path)) return;
+            await stopEngine(path, graceMilliseconds);
             if (!(await keep(path))) rmSync(path, { recursive: true, force: true });
-          } finally {
-            inUse.delete(path);
-          }
-        }),
+          }),
+        ),
       );
     },
   };
+}
+
+/** Runs `work` when whoever had the directory before is done with it, well or not. */
+async function inTurn(path: string, work: () => Promise<void>): Promise<void> {
+  const before = turns.get(path) ?? Promise.resolve();
+  const turn = before.catch(() => undefined).then(work);
+  turns.set(path, turn);
+  try {
+    await turn;
+  } finally {
+    if (turns.get(path) === turn) turns.delete(path);
+  }
 }
 
 /** Engine state that could not be stored stays in scratch: the next attempt of the unit takes it up. */

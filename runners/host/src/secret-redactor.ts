@@ -36,15 +36,10 @@ export function createSecretRedactor(): SecretRedactor {
       if (raw === "" || exact.has(raw)) return;
       exact.add(raw);
       for (const form of formsOf(raw)) if (form.length >= SHORTEST) forms.add(form);
-      // Longest first: a secret inside another one must not leave the rest of the longer one standing.
-      const longestFirst = [...forms].sort((a, b) => b.length - a.length);
-      pattern =
-        longestFirst.length === 0
-          ? undefined
-          : new RegExp(longestFirst.map((form) => escapePattern(form)).join("|"), "g");
+      compiled = undefined;
     },
-    text: (text) => (pattern === undefined ? text : text.replaceAll(pattern, HIDDEN)),
-    holds: (text) => exact.has(text) || (pattern !== undefined && text.search(pattern) !== -1),
+    text: (text) => (forms.size === 0 ? text : text.replaceAll(pattern(), HIDDEN)),
+    holds: (text) => exact.has(text) || (forms.size > 0 && text.search(pattern()) !== -1),
   };
 }
 

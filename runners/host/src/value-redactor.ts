@@ -47,8 +47,9 @@ export function createValueRedactor(key: Uint8Array, secrets: SecretRedactor): V
     if (mask === undefined || mask === false || value === undefined) return;
     if (typeof value === "string") {
       if (mask === true && value.length >= SHORTEST_LEARNED) secrets.add(new SecretText(value));
-    } else if (isList(value)) value.forEach((item, index) => learn(item, mask === true || maskItem(mask, index)));
-    else if (isJsonObject(value)) {
+    } else if (isList(value)) {
+      for (const [index, item] of value.entries()) learn(item, mask === true || maskItem(mask, index));
+    } else if (isJsonObject(value)) {
       for (const [name, member] of Object.entries(value))
         learn(member, mask === true || (isJsonObject(mask) ? mask[name] : false));
     }

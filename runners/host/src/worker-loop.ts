@@ -44,6 +44,8 @@ export interface WorkerOptions extends WorkerClients {
   readonly claimWaitSeconds?: number;
   /** How often news are sent, in milliseconds. Default 500. */
   readonly tickMilliseconds?: number;
+  /** Longest time between two heartbeats of a running task, in milliseconds: how late a cancel is heard of. Default 3 s. */
+  readonly heartbeatMilliseconds?: number;
 }
 
 export interface Worker {
@@ -64,6 +66,7 @@ export function createWorker(options: WorkerOptions): Worker {
     orchestrator,
     clock,
     tickMilliseconds: options.tickMilliseconds ?? 500,
+    heartbeatMilliseconds: options.heartbeatMilliseconds ?? 3_000,
   });
   const stopTimes = options.stopTimes ?? { afterInterrupt: 60_000, afterTerminate: 10_000 };
   const redactionKeys = new Map<string, Promise<Uint8Array>>();

@@ -27,18 +27,10 @@ export async function pullState(backend: StateBackend, signal: AbortSignal): Pro
 export async function pushState(
   backend: StateBackend,
   text: string,
-  holder: { readonly id: string; readonly created: string },
+  holder: LockHolder,
   signal: AbortSignal,
 ): Promise<void> {
-  const lock = JSON.stringify({
-    ID: holder.id,
-    Operation: "OperationTypeRestore",
-    Who: "xcf",
-    Version: "",
-    Created: holder.created,
-    Path: "",
-    Info: "",
-  });
+  const lock = lockInfo(holder, "OperationTypeRestore");
   const locked = await call(backend, "LOCK", "", lock, signal);
   if (locked.status !== 200) throw refusal("locking", locked.status);
   try {
@@ -47,6 +39,35 @@ export async function pushState(
   } finally {
     await call(backend, "UNLOCK", "", lock, undefined);
   }
+}
+
+/**
+ * The lock info of whoever holds the state's lock; undefined when nobody does any more. The protocol tells it only to
+ * those who ask for the lock, and terraform itself shows its own lock info in the holder's place.
+ */
+export async function readLockHolder(backend: StateBackend, asker: LockHolder): Promise<string | undefined> {
+  const lock = lockInfo(asker, "OperationTypeInspect");
+  const answer = await call(backend, "LOCK", "", lock, undefined);
+  if (answer.status === 423 || answer.status === 409) return answer.text();
+  if (answer.status === 200) await call(backend, "UNLOCK", "", lock, undefined);
+  return undefined;
+}
+
+export interface LockHolder {
+  readonly id: string;
+  readonly created: string;
+}
+
+function lockInfo({ id, created }: LockHolder, operation: string): string {
+  return JSON.stringify({
+    ID: id,
+    Operation: operation,
+    Who: "xcf",
+    Version: "",
+    Created: created,
+    Path: "",
+    Info: "",
+  });
 }
 
 async function call(

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -5,11 +6,13 @@ import { sha256Hex } from "@xcloudflow/model/digest";
 import type { Attempt } from "@xcloudflow/runner-host/attempt";
 import type { EngineState } from "@xcloudflow/runner-host/engine";
 import { AttemptCanceledError, EngineFailedError } from "@xcloudflow/runner-host/engine-errors";
+import { z } from "zod";
 import { readPlanArchive } from "./plan-archive.ts";
+import { readLockHolder } from "./state-http-client.ts";
 import { installUnit, readInstalledState } from "./terraform-backend.ts";
 import { runTerraform, type TerraformExit } from "./terraform-cli.ts";
-import { scratchFile, type TerraformContext, terraformEnvironment } from "./terraform-context.ts";
-import { failureOf } from "./terraform-diagnostics.ts";
+import { isManaged, scratchFile, type TerraformContext, terraformEnvironment } from "./terraform-context.ts";
+import { failureOf, lockHeldError } from "./terraform-diagnostics.ts";
 import { PlanStaleError } from "./terraform-errors.ts";
 import { engineState } from "./terraform-state.ts";
 import { type TerraformUnit, variablesText } from "./terraform-unit.ts";
@@ -36,15 +39,37 @@ export async function applyPlan(
   const effects = exit.began ? "possible" : "none";
   if (exit.code !== 0 && attempt.signal.aborted) throw new AttemptCanceledError(effects, attempt.signal.reason);
   if (exit.code !== 0) {
-    throw failureOf(exit.diagnostics, {
+    const failure = failureOf(exit.diagnostics, {
       command: "apply",
       effects: exit.signal === null ? effects : "possible",
       modulePath: attempt.spec.module.path,
       exit,
       output: exit.stderr(),
     });
+    throw failure.code === "STATE_LOCK_HELD" && isManaged(unit) ? await nameHolder(context, attempt, failure) : failure;
   }
   return engineState(await readInstalledState(context, attempt, unit));
+}
+
+const lockInfoSchema = z.object({
+  ID: z.string(),
+  Who: z.string().default("somebody"),
+  Created: z.string().default("an unknown time"),
+  Operation: z.string().default("unknown operation"),
+});
+
+async function nameHolder(
+  context: TerraformContext,
+  attempt: Attempt,
+  failure: EngineFailedError,
+): Promise<EngineFailedError> {
+  const asker = { id: randomUUID(), created: context.clock.now().toISOString() };
+  try {
+    const info = lockInfoSchema.parse(JSON.parse((await readLockHolder(attempt.stateBackend, asker)) ?? ""));
+    return lockHeldError({ who: info.Who, created: info.Created, operation: info.Operation, id: info.ID });
+  } catch {
+    return failure; // Freed meanwhile, or held by something that says nothing about itself.
+  }
 }
 
 async function fetchPlan(attempt: Attempt): Promise<string> {

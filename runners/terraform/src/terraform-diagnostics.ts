@@ -52,7 +52,7 @@ export interface FailureContext {
   readonly effects: Effects;
   /** Folder of the module inside the repository, to name files as their authors do. */
   readonly modulePath: string;
-  readonly exit: { readonly code: number | null; readonly signal: string | null };
+  readonly exit: { readonly code: number | null; readonly signal: string | null; diskFull?(): boolean };
   /** What was printed outside of diagnostics, for when there are none. */
   readonly output: string;
 }
@@ -65,13 +65,15 @@ interface Known {
   readonly hint: string;
 }
 
+const DISK_HINT = "free space below the worker's scratch or cache folder, then retry the run";
+
 /** Problems that have a code and a better hint than terraform's; the first that matches summary and detail counts. */
 const KNOWN: readonly Known[] = [
   {
     when: /no space left on device|disk quota exceeded/i,
     code: "DISK_FULL",
     category: "exhausted",
-    hint: "free space below the worker's scratch or cache folder, then retry the run",
+    hint: DISK_HINT,
   },
   {
     when: /^Unsupported (?:Terraform Core|OpenTofu Core|version)/i,
@@ -116,9 +118,19 @@ const KNOWN: readonly Known[] = [
 
 /** The error a failed terraform command becomes: the first diagnostic's words, with a code where the problem is known. */
 export function failureOf(diagnostics: readonly Diagnostic[], context: FailureContext): EngineFailedError {
-  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  const all = diagnostics.filter(({ severity }) => severity === "error");
+  // An error of `init` that says no more than that there are errors.
+  const telling = all.filter(({ summary }) => !/encountered problems during initiali[sz]ation/.test(summary));
+  const errors = telling.length === 0 ? all : telling;
   const [first] = errors;
   const { effects } = context;
+  if (context.exit.diskFull?.() === true) {
+    return new EngineFailedError("DISK_FULL", "exhausted", {
+      what: `terraform ${context.command} failed with no space left on the worker's disk${first === undefined ? "" : `: ${first.summary}`}`,
+      hint: DISK_HINT,
+      effects,
+    });
+  }
   if (first === undefined) {
     const ended = context.exit.signal === null ? `exit code ${context.exit.code}` : `signal ${context.exit.signal}`;
     const said = context.output.trim().split("\n").slice(-5).join(" ").slice(0, 1_000);
@@ -167,9 +179,24 @@ function lockHeld({ summary, detail }: Diagnostic): EngineFailedError {
       retryable: true,
     });
   }
-  const who = field("Who") ?? "somebody";
+  return lockHeldError({
+    who: field("Who") ?? "somebody",
+    created: field("Created") ?? "an unknown time",
+    operation: field("Operation") ?? "unknown operation",
+    id,
+  });
+}
+
+export interface LockDescription {
+  readonly who: string;
+  readonly created: string;
+  readonly operation: string;
+  readonly id: string;
+}
+
+export function lockHeldError({ who, created, operation, id }: LockDescription): EngineFailedError {
   return new EngineFailedError("STATE_LOCK_HELD", "conflict", {
-    what: `the state is locked by ${who} since ${field("Created") ?? "an unknown time"} (${field("Operation") ?? "unknown operation"}, lock ${id})`,
+    what: `the state is locked by ${who} since ${created} (${operation}, lock ${id})`,
     hint: "wait for it to end; if it died, break the lock with `terraform force-unlock` or `xcf unlock`",
     effects: "none",
     retryable: true,
