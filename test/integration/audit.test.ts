@@ -176,7 +176,9 @@ forEachDatabase("audit", [auditSchema, sourceSchema], (fixture) => {
   it("finds by type, subject, run, actor and time, page by page", async () => {
     await filled("query");
     const call = as(viewerOf("query"));
-    const numbers = async (request: Partial<Record<"type" | "subject" | "actor" | "since" | "until", string>>): Promise<number[]> => {
+    const numbers = async (
+      request: Partial<Record<"type" | "subject" | "actor" | "since" | "until", string>>,
+    ): Promise<number[]> => {
       const found: number[] = [];
       let token = "";
       do {

@@ -15,13 +15,16 @@ export type Taken =
   | { readonly allowed: true; readonly bucket: TokenBucket }
   | { readonly allowed: false; readonly bucket: TokenBucket; readonly retryAfterMs: number };
 
+/** Sums of fractions fall short of a whole by less than this. */
+const ROUNDING = 1e-9;
+
 /** Takes one call out of a bucket (`undefined`: a full one). A clock that goes backwards refills nothing. */
 export function takeFromBucket(bucket: TokenBucket | undefined, now: number, { burst, perSecond }: RateLimit): Taken {
   const before = bucket ?? { left: burst, at: now };
   const elapsed = Math.max(0, now - before.at);
   const left = Math.min(burst, before.left + (elapsed * perSecond) / 1000);
   const at = Math.max(now, before.at);
-  if (left >= 1) return { allowed: true, bucket: { left: left - 1, at } };
+  if (left >= 1 - ROUNDING) return { allowed: true, bucket: { left: Math.max(0, left - 1), at } };
   return { allowed: false, bucket: { left, at }, retryAfterMs: Math.ceil(((1 - left) * 1000) / perSecond) };
 }
 
