@@ -63,7 +63,7 @@ export async function simulate(seed: number): Promise<SimulationReport> {
       onError: () => undefined,
     };
     const orchestrator = createOrchestrator(options);
-    return { orchestrator, context: { ...options, signals: orchestrator.signals } };
+    return { orchestrator, context: orchestrator.context };
   }
 
   const workers = ["a", "b", "c"].map((name) =>

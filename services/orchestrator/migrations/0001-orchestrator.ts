@@ -9,10 +9,11 @@ export const orchestrator: Migration = {
     ...tenantTable(
       "orchestrator.run",
       `id text not null, kind text not null, phase text not null, status text not null, environment text not null,
-       repository text not null, change_set text, request text not null, compilation text, actor text not null,
+       repository text not null, change_set text, request text not null, actor text not null,
        idempotency_key text, waiting_kind text, waiting_for text, unfinished integer not null, concurrency integer not null,
        failure text, created_at text not null, ended_at text, sequence integer not null, primary key (tenant, id)`,
     ),
+    ...tenantTable("orchestrator.compilation", `run text not null, document text not null, primary key (tenant, run)`),
     `create unique index run_idempotency on orchestrator.run (tenant, idempotency_key) where idempotency_key is not null`,
     `create index run_active on orchestrator.run (tenant) where phase <> 'done'`,
     ...tenantTable(

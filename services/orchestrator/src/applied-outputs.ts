@@ -20,18 +20,24 @@ export async function loadPointers(
   return new Map(pointers.map((pointer) => [pointer.address, pointer]));
 }
 
+/** Units whose outputs these inputs refer to. */
+export function producersOf(inputs: readonly Inputs[]): string[] {
+  const producers = new Set<string>();
+  for (const unit of inputs) {
+    for (const value of Object.values(unit)) {
+      for (const node of inputNodes(value)) if (node.$xcf === "output") producers.add(node.address);
+    }
+  }
+  return [...producers];
+}
+
 /** What the producers these inputs refer to were applied with. */
 export async function loadAppliedOutputs(
   state: StateClient,
   tenant: string,
   inputs: readonly Inputs[],
 ): Promise<(producer: string) => KnownOutputs> {
-  const producers = new Set<string>();
-  for (const unit of inputs) {
-    for (const value of Object.values(unit))
-      for (const node of inputNodes(value)) if (node.$xcf === "output") producers.add(node.address);
-  }
-  const pointers = await loadPointers(state, tenant, [...producers]);
+  const pointers = await loadPointers(state, tenant, producersOf(inputs));
   return (producer) => {
     const pointer = pointers.get(producer);
     return pointer === undefined ? { kind: "absent" } : { kind: "known", outputs: pointer.outputs };

@@ -32,8 +32,10 @@ export async function driveApply(context: OrchestratorContext, tenant: string, r
 
 /** The stored document, checked against its schema. */
 export async function loadChangeSet(context: OrchestratorContext, tenant: string, id: string): Promise<ChangeSet> {
-  const { document } = await context.state.getChangeSet({ id }, as(serviceCaller(tenant, "orchestrator")));
-  return decodeDocument(changeSetSchema, document, `ChangeSet ${id}`);
+  return context.changeSets.get(id, async () => {
+    const { document } = await context.state.getChangeSet({ id }, as(serviceCaller(tenant, "orchestrator")));
+    return decodeDocument(changeSetSchema, document, `ChangeSet ${id}`);
+  });
 }
 
 /** People first, then the clock, then everything that may have changed since, then locks; only then something runs. */
@@ -41,7 +43,7 @@ async function check(context: OrchestratorContext, tenant: string, run: RunRow):
   const { row, approvals, resumed } = await context.store.transact(tenant, "read-approvals", async (tx) => ({
     row: await tx.changeSet(run.changeSet ?? ""),
     approvals: await tx.approvals(run.changeSet ?? ""),
-    resumed: (await tx.steps(run.id)).length > 0,
+    resumed: (await tx.stepSummaries(run.id)).length > 0,
   }));
   if (row === undefined) return false;
   const changeSet = await loadChangeSet(context, tenant, row.id);

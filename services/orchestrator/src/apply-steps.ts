@@ -11,7 +11,6 @@ import { recordStep } from "./record-step.ts";
 import { resolveInputs } from "./resolve-inputs.ts";
 import { reviewPlan } from "./review-plan.ts";
 import type { RunRow, StepRow } from "./rows.ts";
-import { isEnded } from "./run-decision.ts";
 import { transact } from "./run-transaction.ts";
 import { queueTask, specifyTask } from "./task-specs.ts";
 import { waitForPeople } from "./wait-for-people.ts";
@@ -25,12 +24,13 @@ export async function driveSteps(
   run: RunRow,
   changeSet: ChangeSet,
 ): Promise<boolean> {
-  const steps = await context.store.transact(tenant, "read-steps", (tx) => tx.steps(run.id));
-  if (steps.every(isEnded)) {
+  if (run.unfinished === 0) {
     return transact(context, tenant, "finish-steps", run, async (current, write) => {
       await write([{ put: "run", row: { ...current, phase: "finishing" } }]);
+      return [];
     });
   }
+  const steps = await context.store.transact(tenant, "read-steps-to-drive", (tx) => tx.stepsToDrive(run.id));
   const units = new Map(changeSet.units.map((unit) => [unit.address, unit]));
   let moved = false;
   for (const step of steps) {

@@ -3,7 +3,7 @@ import type { Change, Command } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
 import { failureOfStep } from "./plan-driver.ts";
-import type { LockRow, RunRow, StepRow } from "./rows.ts";
+import type { LockRow, RunRow, StepSummary } from "./rows.ts";
 import { endRun, outcomeOf } from "./run-decision.ts";
 import { transact } from "./run-transaction.ts";
 
@@ -20,7 +20,7 @@ export async function closeChangeSet(
 ): Promise<boolean> {
   return transact(context, tenant, "close-change-set", run, async (current, write, tx) => {
     const now = context.clock.now().toISOString();
-    const steps = await tx.steps(run.id);
+    const steps = await tx.stepSummaries(run.id);
     const outcome = outcomeOf(current, steps);
     const held = (await tx.locks()).filter((lock) => lock.run === run.id);
     const kept = held.filter((lock) => keepsLock(lock, outcome, steps));
@@ -77,7 +77,7 @@ export async function closeChangeSet(
   });
 }
 
-function keepsLock(lock: LockRow, outcome: string, steps: readonly StepRow[]): boolean {
+function keepsLock(lock: LockRow, outcome: string, steps: readonly StepSummary[]): boolean {
   if (lock.kind !== "tier" || lock.mode !== "exclusive" || outcome === "succeeded") return false;
   return steps.some((step) => step.lifecycle === "Foundation" && step.status !== "succeeded" && step.attempts > 0);
 }

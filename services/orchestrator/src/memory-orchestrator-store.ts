@@ -41,6 +41,7 @@ export function createMemoryOrchestratorStore(): MemoryOrchestratorStore {
 function emptyTables(): MemoryTables {
   return {
     run: new Map(),
+    compilation: new Map(),
     step: new Map(),
     stepEdge: new Map(),
     task: new Map(),
@@ -59,6 +60,7 @@ function emptyTables(): MemoryTables {
 function copyTables(tables: MemoryTables): MemoryTables {
   return {
     run: new Map(tables.run),
+    compilation: new Map(tables.compilation),
     step: new Map(tables.step),
     stepEdge: new Map(tables.stepEdge),
     task: new Map(tables.task),
@@ -102,6 +104,13 @@ function bind(tables: MemoryTables, said: EventDraft[]): OrchestratorTransaction
         .sort(byId)
         .slice(0, limit),
     steps: async (id) => all("step").filter((row) => row.run === id),
+    compilation: async (id) => tables.compilation.get(id),
+    stepSummaries: async (id) => all("step").filter((row) => row.run === id),
+    stepsToDrive: async (id) =>
+      all("step").filter(
+        (row) => row.run === id && (row.status === "ready" || row.status === "recording" || row.status === "waiting"),
+      ),
+    stepsOf: async (id, units) => all("step").filter((row) => row.run === id && units.includes(row.unit)),
     step: async (id, unit) => all("step").find((row) => row.run === id && row.unit === unit),
     stepsAfter: async (id, unit) => {
       const next = new Set(
@@ -162,9 +171,9 @@ function bind(tables: MemoryTables, said: EventDraft[]): OrchestratorTransaction
     approvals: async (id) => all("approval").filter((row) => row.changeSet === id),
     locks: async () => all("lock"),
     governance: async (repository) => tables.governance.get(repository),
-    updates: async (id, after, limit) =>
+    updates: async (id, after, limit, logs) =>
       all("runUpdate")
-        .filter((row) => row.run === id && row.sequence > after)
+        .filter((row) => row.run === id && row.sequence > after && (logs || row.kind === "progress"))
         .sort((a, b) => a.sequence - b.sequence)
         .slice(0, limit),
     workers: async (seenSince) => all("worker").filter((row) => row.seenAt >= seenSince),

@@ -2,7 +2,10 @@ import type { AttemptClaims } from "@xcloudflow/chassis/attempt-token";
 import type { Clock } from "@xcloudflow/chassis/clock";
 import type { Ids } from "@xcloudflow/chassis/ids";
 import type { Random } from "@xcloudflow/chassis/random";
+import type { ChangeSet } from "@xcloudflow/model/change-set";
+import type { Compilation } from "@xcloudflow/model/compilation";
 import type { PlannerClient, PolicyClient, SecretsClient, StateClient } from "./collaborators.ts";
+import type { DocumentCache } from "./document-cache.ts";
 import type { OrchestratorStore } from "./orchestrator-store.ts";
 
 /** Periods of the orchestrator, in milliseconds unless the name says otherwise. */
@@ -40,6 +43,8 @@ export interface OrchestratorContext {
   readonly timing: OrchestratorTiming;
   /** Tells waiting workers and watchers in this process; other processes are told by the bus. */
   readonly signals: Signals;
+  readonly compilations: DocumentCache<Compilation>;
+  readonly changeSets: DocumentCache<ChangeSet>;
 }
 
 /** Wakes whoever waits for something that has just been committed. A lost wake-up costs a poll interval, no more. */

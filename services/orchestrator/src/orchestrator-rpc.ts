@@ -27,7 +27,7 @@ const PAGE = 100;
 /** Thin: reads the request, asks, shapes the answer. */
 export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl<typeof OrchestratorService> {
   const whole = async (tenant: string, run: RunRow) =>
-    viewRun(run, await context.store.transact(tenant, "read-steps", (tx) => tx.steps(run.id)));
+    viewRun(run, await context.store.transact(tenant, "read-steps", (tx) => tx.stepSummaries(run.id)));
   return {
     async startRun(request, handler) {
       const caller = callerOf(handler);

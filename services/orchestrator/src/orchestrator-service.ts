@@ -1,12 +1,13 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { OrchestratorService } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
-import type { OrchestratorContext, Signals } from "./orchestrator-context.ts";
+import { createDocumentCache } from "./document-cache.ts";
+import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { createOrchestratorRpc } from "./orchestrator-rpc.ts";
 import { sweepLeases } from "./report-task.ts";
 import { createRunDriver } from "./run-driver.ts";
 import { createSignals } from "./signals.ts";
 
-export interface OrchestratorOptions extends Omit<OrchestratorContext, "signals"> {
+export interface OrchestratorOptions extends Omit<OrchestratorContext, "signals" | "compilations" | "changeSets"> {
   /** No worker of before can be alive (embedded, after a restart): every lease is given up at once. */
   readonly soleProcess: boolean;
   readonly onError: (where: string, error: unknown) => void;
@@ -14,7 +15,7 @@ export interface OrchestratorOptions extends Omit<OrchestratorContext, "signals"
 
 export interface Orchestrator {
   readonly rpc: ServiceImpl<typeof OrchestratorService>;
-  readonly signals: Signals;
+  readonly context: OrchestratorContext;
   /** Takes up what was unfinished when the process last ended. Call once, before workers start. */
   recover(): Promise<void>;
   /** Whether a run is moving by itself (waiting for people, windows or locks is not moving). */
@@ -24,11 +25,19 @@ export interface Orchestrator {
   close(): Promise<void>;
 }
 
+/** Documents kept parsed; a few runs move at a time. */
+const DOCUMENTS = 16;
+
 /** Composes the orchestrator: driver, sweeper and RPC over one context. */
 export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   const { store, clock, timing, onError } = options;
   const signals = createSignals(clock, (tenant, run) => driver.wake(tenant, run));
-  const context: OrchestratorContext = { ...options, signals };
+  const context: OrchestratorContext = {
+    ...options,
+    signals,
+    compilations: createDocumentCache(DOCUMENTS),
+    changeSets: createDocumentCache(DOCUMENTS),
+  };
   const driver = createRunDriver(context, (run, error) => {
     onError(`driving ${run}`, error);
   });
@@ -65,7 +74,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
 
   return {
     rpc: createOrchestratorRpc(context),
-    signals,
+    context,
     async recover() {
       const end = options.soleProcess ? "9999" : new Date(clock.now().getTime() - timing.grace).toISOString();
       await eachTenant(async (tenant) => {

@@ -3,12 +3,14 @@ import type {
   ApprovalRow,
   AttemptRow,
   ChangeSetRow,
+  CompilationRow,
   GovernanceRow,
   LockRow,
   RunRow,
   RunUpdateRow,
   StepEdgeRow,
   StepRow,
+  StepSummary,
   TaskRow,
   UnitFenceRow,
   WorkerRow,
@@ -32,7 +34,13 @@ export interface OrchestratorTransaction {
   run(id: string): Promise<RunRow | undefined>;
   runByKey(idempotencyKey: string): Promise<RunRow | undefined>;
   runs(query: { environment?: string; active?: boolean; before?: string; limit: number }): Promise<RunRow[]>;
+  compilation(run: string): Promise<CompilationRow | undefined>;
   steps(run: string): Promise<StepRow[]>;
+  /** All steps without their documents. */
+  stepSummaries(run: string): Promise<StepSummary[]>;
+  /** Steps that wait for the driver: ready, recording or waiting for people. */
+  stepsToDrive(run: string): Promise<StepRow[]>;
+  stepsOf(run: string, units: readonly string[]): Promise<StepRow[]>;
   step(run: string, unit: string): Promise<StepRow | undefined>;
   /** Steps that wait for `unit`, directly. */
   stepsAfter(run: string, unit: string): Promise<StepRow[]>;
@@ -65,7 +73,7 @@ export interface OrchestratorTransaction {
   /** All locks of the tenant, locked against concurrent taking. */
   locks(): Promise<LockRow[]>;
   governance(repository: string): Promise<GovernanceRow | undefined>;
-  updates(run: string, after: number, limit: number): Promise<RunUpdateRow[]>;
+  updates(run: string, after: number, limit: number, logs: boolean): Promise<RunUpdateRow[]>;
   workers(seenSince: string): Promise<WorkerRow[]>;
   write(changes: readonly Change[], actor?: string): Promise<void>;
 }

@@ -3,13 +3,13 @@ import { type Compilation, type CompiledUnit, compilationSchema } from "@xcloudf
 import { executionGraph } from "@xcloudflow/model/execution-order";
 import { decodeDocument, parseJson } from "@xcloudflow/model/parse-json";
 import { type UnitPlan, unitPlanSchema } from "@xcloudflow/model/unit-plan";
-import { loadAppliedOutputs } from "./applied-outputs.ts";
+import { loadAppliedOutputs, producersOf } from "./applied-outputs.ts";
 import { assembleChangeSet, assembleNothing } from "./assemble-change-set.ts";
 import type { Change } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
 import { type KnownOutputs, type ResolvedInputs, resolveInputs } from "./resolve-inputs.ts";
-import type { RunRow, StepRow } from "./rows.ts";
+import type { RunRow, StepRow, StepSummary } from "./rows.ts";
 import { endRun, outcomeOf } from "./run-decision.ts";
 import { describeFailure } from "./run-failure.ts";
 import { actorSchema, runFailureSchema, runRequestSchema } from "./run-request.ts";
@@ -31,8 +31,11 @@ export async function drivePlan(context: OrchestratorContext, tenant: string, ru
   }
 }
 
-export function compilationOf(run: RunRow): Compilation {
-  return compilationSchema.parse(parseJson(run.compilation ?? "null", `run ${run.id}`));
+function loadCompilation(context: OrchestratorContext, tenant: string, run: RunRow): Promise<Compilation> {
+  return context.compilations.get(run.id, async () => {
+    const row = await context.store.transact(tenant, "read-compilation", (tx) => tx.compilation(run.id));
+    return compilationSchema.parse(parseJson(row?.document ?? "null", `the compilation of ${run.id}`));
+  });
 }
 
 async function compile(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
@@ -67,12 +70,12 @@ async function compile(context: OrchestratorContext, tenant: string, run: RunRow
       ...current,
       phase: "planning",
       environment: compilation.environment,
-      compilation: new TextDecoder().decode(answer.compilationDocument),
       unfinished: selected.length,
       concurrency: compilation.governance.concurrency,
     } as const;
     await write([
       { put: "run", row: started },
+      { put: "compilation", row: { run: run.id, document: new TextDecoder().decode(answer.compilationDocument) } },
       ...selected.map(
         (unit): Change => ({ put: "step", row: newStep(run.id, unit, "plan", waitsFor(unit.address).length) }),
       ),
@@ -117,15 +120,16 @@ export function newStep(
 }
 
 async function dispatchPlans(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
-  const steps = await context.store.transact(tenant, "read-steps", (tx) => tx.steps(run.id));
-  if (steps.every((step) => step.endedAt !== null)) return finishPlanning(context, tenant, run, steps);
-  const ready = steps.filter((step) => step.status === "ready" && step.stage === "plan");
+  if (run.unfinished === 0) return finishPlanning(context, tenant, run);
+  const ready = await context.store.transact(tenant, "read-steps-to-drive", (tx) => tx.stepsToDrive(run.id));
   if (ready.length === 0) return false;
 
-  const compilation = compilationOf(run);
+  const compilation = await loadCompilation(context, tenant, run);
   const units = new Map(compilation.units.map((unit) => [unit.address, unit]));
-  const planned = new Map(steps.flatMap((step) => (step.plan === null ? [] : [[step.unit, planOf(step)] as const])));
   const wanted = ready.flatMap((step) => units.get(step.unit) ?? []);
+  const producers = producersOf(wanted.map((unit) => unit.inputs));
+  const finished = await context.store.transact(tenant, "read-producers", (tx) => tx.stepsOf(run.id, producers));
+  const planned = new Map(finished.flatMap((step) => (step.plan === null ? [] : [[step.unit, planOf(step)] as const])));
   const applied = await loadAppliedOutputs(
     context.state,
     tenant,
@@ -136,7 +140,7 @@ async function dispatchPlans(context: OrchestratorContext, tenant: string, run: 
   const now = context.clock.now().toISOString();
   const resolved = wanted.map((unit) => ({ unit, inputs: tryResolve(unit, outputsOf) }));
   const dispatched = await transact(context, tenant, "dispatch-plans", run, async (current, write, tx) => {
-    const states = new Map((await tx.steps(run.id)).map((step) => [step.unit, step]));
+    const states = new Map((await tx.stepsToDrive(run.id)).map((step) => [step.unit, step]));
     const tasks = resolved.flatMap(({ unit, inputs }) => {
       const step = states.get(unit.address);
       if (step?.status !== "ready" || "error" in inputs) return [];
@@ -216,12 +220,8 @@ export function planOf(step: StepRow): UnitPlan {
   return unitPlanSchema.parse(parseJson(step.plan ?? "null", `plan of ${step.unit}`));
 }
 
-async function finishPlanning(
-  context: OrchestratorContext,
-  tenant: string,
-  run: RunRow,
-  steps: readonly StepRow[],
-): Promise<boolean> {
+async function finishPlanning(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
+  const steps = await context.store.transact(tenant, "read-step-summaries", (tx) => tx.stepSummaries(run.id));
   const outcome = outcomeOf(run, steps);
   return transact(context, tenant, "finish-planning", run, async (current, write) => {
     if (outcome === "succeeded") {
@@ -237,7 +237,7 @@ async function finishPlanning(
 }
 
 /** The first failed unit's failure as the run's own. */
-export function failureOfStep(step: StepRow): string {
+export function failureOfStep(step: StepSummary): string {
   const parsed = runFailureSchema.partial({ category: true }).safeParse(safeJson(step.reason));
   const failure = parsed.success ? parsed.data : { code: "UNIT_FAILED", message: step.reason ?? "failed" };
   return JSON.stringify({
@@ -257,7 +257,7 @@ function safeJson(text: string | null): unknown {
 
 async function assemble(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
   const steps = await context.store.transact(tenant, "read-steps", (tx) => tx.steps(run.id));
-  const compilation = compilationOf(run);
+  const compilation = await loadCompilation(context, tenant, run);
   const plans = steps.map(planOf);
   if (run.kind === "drift") await recordDrift(context, tenant, run, plans);
   const changes = plans.some((plan) => plan.status !== "unchanged");

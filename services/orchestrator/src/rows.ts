@@ -21,8 +21,6 @@ export interface RunRow {
   readonly changeSet: string | null;
   /** `RunRequest` as JSON. */
   readonly request: string;
-  /** `Compilation` as JSON: a plan run's own, an apply run's is in its ChangeSet. */
-  readonly compilation: string | null;
   /** `Caller` as JSON. */
   readonly actor: string;
   readonly idempotencyKey: string | null;
@@ -79,6 +77,15 @@ export interface StepRow {
   readonly successor: string | null;
   readonly startedAt: string | null;
   readonly endedAt: string | null;
+}
+
+/** What people and counters need of a step; the documents of 200 steps are a megabyte. */
+export type StepSummary = Omit<StepRow, "plan" | "result" | "inputs">;
+
+/** A plan run's `Compilation` as JSON. Beside the run, which is read and written at every event. */
+export interface CompilationRow {
+  readonly run: string;
+  readonly document: string;
 }
 
 /** `to` may start when `from` has succeeded. For destroyed units this is the reverse of the dependency. */
@@ -205,6 +212,7 @@ export interface WorkerRow {
 
 export interface Tables {
   readonly run: RunRow;
+  readonly compilation: CompilationRow;
   readonly step: StepRow;
   readonly stepEdge: StepEdgeRow;
   readonly task: TaskRow;
@@ -221,6 +229,7 @@ export interface Tables {
 /** Primary keys within a tenant. */
 export const KEYS = {
   run: ["id"],
+  compilation: ["run"],
   step: ["run", "unit"],
   stepEdge: ["run", "from", "to"],
   task: ["id"],

@@ -1,6 +1,6 @@
 import type { Change, Decision } from "./decision.ts";
 import { draftEvent } from "./orchestrator-events.ts";
-import type { ChangeSetRow, LockRow, RunRow, RunStatus, StepRow, TaskRow, WaitingKind } from "./rows.ts";
+import type { ChangeSetRow, LockRow, RunRow, RunStatus, StepRow, StepSummary, TaskRow, WaitingKind } from "./rows.ts";
 import type { RunFailure } from "./run-request.ts";
 
 /** The run ends; its locks go, and whoever waits for one of them is told by the `drive` commands of the caller. */
@@ -106,7 +106,7 @@ export function cancelRun(
   };
 }
 
-export function isEnded(step: StepRow): boolean {
+export function isEnded(step: StepSummary): boolean {
   return (
     step.status === "succeeded" || step.status === "failed" || step.status === "skipped" || step.status === "canceled"
   );
@@ -115,7 +115,7 @@ export function isEnded(step: StepRow): boolean {
 /** How a run whose steps have all ended ends itself. */
 export function outcomeOf(
   run: RunRow,
-  steps: readonly StepRow[],
+  steps: readonly StepSummary[],
 ): Extract<RunStatus, "succeeded" | "failed" | "canceled"> {
   if (steps.some((step) => step.status === "failed")) return "failed";
   if (run.status === "canceling" || steps.some((step) => step.status === "canceled")) return "canceled";

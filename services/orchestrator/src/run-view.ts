@@ -1,11 +1,11 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { ErrorDetailSchema } from "@xcloudflow/proto/common/v1/common_pb";
 import { type Run, RunSchema, type Step, StepSchema } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
-import type { RunRow, StepRow } from "./rows.ts";
+import type { RunRow, StepSummary } from "./rows.ts";
 import { actorSchema, runFailureSchema } from "./run-request.ts";
 
 /** Rows as the API shows them. */
-export function viewRun(run: RunRow, steps: readonly StepRow[] = []): Run {
+export function viewRun(run: RunRow, steps: readonly StepSummary[] = []): Run {
   return create(RunSchema, {
     id: run.id,
     kind: run.kind,
@@ -31,7 +31,7 @@ function viewFailure(failure: string | null): Pick<MessageInitShape<typeof RunSc
   };
 }
 
-const SHOWN: Readonly<Record<StepRow["status"], string>> = {
+const SHOWN: Readonly<Record<StepSummary["status"], string>> = {
   pending: "pending",
   ready: "blocked",
   running: "running",
@@ -43,7 +43,7 @@ const SHOWN: Readonly<Record<StepRow["status"], string>> = {
   canceled: "canceled",
 };
 
-export function viewStep(step: StepRow): Step {
+export function viewStep(step: StepSummary): Step {
   return create(StepSchema, {
     unit: step.unit,
     status: SHOWN[step.status],

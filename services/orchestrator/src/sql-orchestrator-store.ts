@@ -11,6 +11,9 @@ import { KEYS, type Tables } from "./rows.ts";
 
 const SERVICE = "orchestrator";
 
+const SUMMARY_COLUMNS =
+  "run, unit, status, stage, engine, lifecycle, destroy, waiting_on, attempts, reason, outcome_was_unknown, successor, started_at, ended_at";
+
 /** The orchestrator's rows in PostgreSQL or PGlite. */
 export function createSqlOrchestratorStore(database: Database, clock: Clock, ids: Ids): OrchestratorStore {
   return {
@@ -47,6 +50,17 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
         sql`where (${environment ?? null}::text is null or environment = ${environment ?? null}) and (${active !== true} or phase <> 'done') and (${before ?? null}::text is null or id < ${before ?? null}) order by id desc limit ${limit}`,
       ),
     steps: (run) => select("step", sql`where run = ${run} order by unit`),
+    compilation: (run) => first("compilation", sql`where run = ${run}`),
+    async stepSummaries(run) {
+      const columns = sql.raw(SUMMARY_COLUMNS);
+      const { rows } = await sql<
+        Record<string, unknown>
+      >`select ${columns} from orchestrator.step where run = ${run} order by unit`.execute(tx);
+      return rows.map((row) => fromColumns<"step">(row));
+    },
+    stepsToDrive: (run) =>
+      select("step", sql`where run = ${run} and status in ('ready', 'recording', 'waiting') order by unit`),
+    stepsOf: (run, units) => select("step", sql`where run = ${run} and unit = any(${[...units]}::text[])`),
     step: (run, unit) => first("step", sql`where run = ${run} and unit = ${unit}`),
     stepsAfter: (run, unit) =>
       select(
@@ -85,8 +99,11 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
       return select("lock", sql`order by kind, name, run`);
     },
     governance: (repository) => first("governance", sql`where repository = ${repository}`),
-    updates: (run, after, limit) =>
-      select("runUpdate", sql`where run = ${run} and sequence > ${after} order by sequence limit ${limit}`),
+    updates: (run, after, limit, logs) =>
+      select(
+        "runUpdate",
+        sql`where run = ${run} and sequence > ${after} and (${logs} or kind = 'progress') order by sequence limit ${limit}`,
+      ),
     workers: (seenSince) => select("worker", sql`where seen_at >= ${seenSince}`),
     write: (changes) => write(tx, tenant, changes, clock, ids),
   };

@@ -200,7 +200,6 @@ function newRun(
     repository: request.repository,
     changeSet,
     request: JSON.stringify(wish),
-    compilation: null,
     actor: JSON.stringify(caller),
     idempotencyKey: request.idempotencyKey === "" ? null : request.idempotencyKey,
     waitingKind: null,

@@ -41,7 +41,7 @@ export async function waitForPeople(
     return true;
   }
   await transact(context, tenant, "wait-for-people", run, async (current, write, tx) => {
-    const steps = await tx.steps(run.id);
+    const steps = await tx.stepSummaries(run.id);
     if (steps.some((other) => other.status === "running" || other.status === "ready" || other.status === "recording"))
       return [];
     const tierLocks = (await tx.locks()).filter((lock) => lock.run === run.id && lock.kind === "tier");

@@ -1,10 +1,11 @@
 import { create } from "@bufbuild/protobuf";
+import { pause } from "@xcloudflow/chassis/clock";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import { type WatchRunResponse, WatchRunResponseSchema } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import { z } from "zod";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { runTopic } from "./perform-commands.ts";
-import type { RunRow, RunUpdateRow, StepRow } from "./rows.ts";
+import type { RunRow, RunUpdateRow, StepSummary } from "./rows.ts";
 import { viewRun, viewStep } from "./run-view.ts";
 
 /** Thrown when an id names no run of the tenant. */
@@ -16,6 +17,7 @@ export class RunNotFoundError extends CodedError {
 
 const POLL_MILLISECONDS = 1_000;
 const PAGE = 500;
+const BREATH_MILLISECONDS = 100;
 
 /**
  * A run as it moves: first how it is, then every change, then its end. Rows are compared with what was sent before, so a
@@ -37,14 +39,14 @@ export async function* watchRun(
     const changed = context.signals.wait(runTopic(id), POLL_MILLISECONDS, signal);
     const { run, steps, updates } = await context.store.transact(tenant, "watch-run", async (tx) => ({
       run: await tx.run(id),
-      steps: await tx.steps(id),
-      updates: await tx.updates(id, sequence, PAGE),
+      steps: await tx.stepSummaries(id),
+      updates: await tx.updates(id, sequence, PAGE, logs),
     }));
     if (run === undefined) throw new RunNotFoundError(id);
     const time = context.clock.now().toISOString();
     for (const update of updates) {
       sequence = update.sequence;
-      if (logs || update.kind === "progress") yield viewUpdate(update);
+      yield viewUpdate(update);
     }
     for (const step of steps)
       if (isNew(sent, step.unit, step))
@@ -62,23 +64,19 @@ export async function* watchRun(
         });
       if (run.phase === "done") return;
       await changed;
+      // Many rows change at once; one look tells of all of them.
+      await pause(context.clock, BREATH_MILLISECONDS, signal).catch(() => undefined);
     }
   }
 }
 
-function withoutSequence(run: RunRow): Omit<RunRow, "sequence" | "compilation"> {
-  const { sequence: _sequence, compilation: _compilation, ...rest } = run;
+function withoutSequence(run: RunRow): Omit<RunRow, "sequence"> {
+  const { sequence: _sequence, ...rest } = run;
   return rest;
 }
 
-function isNew(sent: Map<string, string>, key: string, row: Partial<RunRow> | StepRow): boolean {
-  const {
-    plan: _plan,
-    result: _result,
-    inputs: _inputs,
-    ...shown
-  } = { plan: null, result: null, inputs: null, ...row };
-  const text = JSON.stringify(shown);
+function isNew(sent: Map<string, string>, key: string, row: Partial<RunRow> | StepSummary): boolean {
+  const text = JSON.stringify(row);
   if (sent.get(key) === text) return false;
   sent.set(key, text);
   return true;
