@@ -3,40 +3,91 @@ import { parseAddress } from "@xcloudflow/model/address";
 import { sql } from "kysely";
 import type { StateTables } from "../migrations/state-tables.ts";
 import type { CurrentVersion, EngineStateView, HeldLock, Writer } from "./engine-state-decision.ts";
-import { readFence } from "./fence-store.ts";
 
-/** The unit's state as far as decisions need it, its row locked until the transaction ends. Made when it is not there. */
+/**
+ * The unit's state as far as decisions need it, its row locked until the transaction ends. Made when it is not there.
+ * Fence and current version are read by a statement of their own, after the lock is held: one that had to wait for the
+ * lock would still see them as they were before.
+ */
 export async function lockEngineState(
   tx: Tx<StateTables>,
   unit: string,
 ): Promise<EngineStateView & { readonly lastVersion: bigint }> {
-  const { environment } = parseAddress(unit);
-  await tx
-    .insertInto("state.engine_states")
-    .values({
-      unit,
-      environment,
-      last_version: 0n,
-      current_version: null,
-      lock_id: null,
-      lock_info: null,
-      lock_holder: null,
-      lock_fence: null,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  const row = await tx
+  const row = await lockOrMakeRow(tx, unit);
+  const { rows } = await sql<VersionColumns & { readonly unit_fence: bigint | null }>`
+    select (select fence from state.fences f where f.unit = ${unit}) as unit_fence, v.*
+    from (select 1) one left join (
+      select version, serial, lineage, digest, by_attempt, fence from state.engine_state_versions
+      where unit = ${unit} and version = ${row.current_version}
+    ) v on true`.execute(tx);
+  const [found] = rows;
+  return {
+    lastVersion: row.last_version,
+    fence: found?.unit_fence ?? 0n,
+    current: found === undefined ? undefined : versionOf(found),
+    lock: lockOf(row),
+  };
+}
+
+async function lockRow(tx: Tx<StateTables>, unit: string) {
+  return await tx
     .selectFrom("state.engine_states")
     .select(["last_version", "current_version", "lock_id", "lock_info", "lock_holder", "lock_fence"])
     .where("unit", "=", unit)
     .forUpdate()
-    .executeTakeFirstOrThrow();
-  return {
-    lastVersion: row.last_version,
-    fence: await readFence(tx, unit),
-    current: row.current_version === null ? undefined : await readVersion(tx, unit, row.current_version),
-    lock: lockOf(row),
-  };
+    .executeTakeFirst();
+}
+
+/** Two may make it at once; the second waits for the first. A rename may take it away in between: then it is made again. */
+async function lockOrMakeRow(tx: Tx<StateTables>, unit: string) {
+  const { environment } = parseAddress(unit);
+  for (;;) {
+    const row = await lockRow(tx, unit);
+    if (row !== undefined) return row;
+    await tx
+      .insertInto("state.engine_states")
+      .values({
+        unit,
+        environment,
+        last_version: 0n,
+        current_version: null,
+        lock_id: null,
+        lock_info: null,
+        lock_holder: null,
+        lock_fence: null,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+}
+
+interface VersionColumns {
+  readonly version: bigint | null;
+  readonly serial: bigint | null;
+  readonly lineage: string | null;
+  readonly digest: string | null;
+  readonly by_attempt: boolean | null;
+  readonly fence: bigint | null;
+}
+
+function versionOf({
+  version,
+  serial,
+  lineage,
+  digest,
+  by_attempt,
+  fence,
+}: VersionColumns): CurrentVersion | undefined {
+  if (
+    version === null ||
+    serial === null ||
+    lineage === null ||
+    digest === null ||
+    by_attempt === null ||
+    fence === null
+  )
+    return undefined;
+  return { version, serial, lineage, digest, byAttempt: by_attempt, fence };
 }
 
 interface LockColumns {
@@ -57,23 +108,6 @@ function lockOf({
     id,
     info,
     holder: fence === null ? { kind: "token", name } : { kind: "attempt", name, fence, expired: false },
-  };
-}
-
-async function readVersion(tx: Tx<StateTables>, unit: string, version: bigint): Promise<CurrentVersion> {
-  const row = await tx
-    .selectFrom("state.engine_state_versions")
-    .select(["version", "serial", "lineage", "digest", "by_attempt", "fence"])
-    .where("unit", "=", unit)
-    .where("version", "=", version)
-    .executeTakeFirstOrThrow();
-  return {
-    version: row.version,
-    serial: row.serial,
-    lineage: row.lineage,
-    digest: row.digest,
-    byAttempt: row.by_attempt,
-    fence: row.fence,
   };
 }
 

@@ -24,6 +24,11 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const WHITE = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
+/** 1 for bytes that are skipped inside the outermost object's members: all but quotes and brackets. */
+const MEANS_NOTHING_INSIDE = Uint8Array.from({ length: 256 }, (_, byte) =>
+  [QUOTE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY].includes(byte) ? 0 : 1,
+);
+
 /** Names and values longer than this are none of ours. */
 const MOST_CAPTURED = 512;
 const MOST_DEPTH = 10_000;
@@ -87,10 +92,26 @@ export function createStateHeaderReader(): StateHeaderReader {
     }
   }
 
+  /** The end of the string that goes on at `from`, or of the chunk. Most of a state is in here. */
+  function endOfString(chunk: Buffer, from: number, backslash: number): number {
+    const quote = chunk.indexOf(QUOTE, from);
+    const end = quote < 0 ? chunk.length : quote;
+    return backslash >= from && backslash < end ? backslash : end;
+  }
+
   return {
     push(chunk) {
-      for (let at = 0; at < chunk.length; at++) {
-        const byte = chunk[at] ?? 0;
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      let backslash = bytes.indexOf(BACKSLASH);
+      for (let at = 0; at < bytes.length; at++) {
+        if (inString && !escaped && !(outermost() && capturing)) {
+          if (backslash >= 0 && backslash < at) backslash = bytes.indexOf(BACKSLASH, at);
+          at = endOfString(bytes, at, backslash);
+        } else if (!inString && open.length > 1) {
+          while (MEANS_NOTHING_INSIDE[bytes[at] ?? QUOTE] === 1) at++;
+        }
+        if (at >= bytes.length) return;
+        const byte = bytes[at] ?? 0;
         if (inString) {
           capture(byte);
           if (escaped) escaped = false;
