@@ -168,6 +168,6 @@ async function begin(
     ]);
     return [{ kind: "notify", run: run.id }];
   });
-  if (blocked !== undefined) return wait(context, tenant, run, "lock", `waits for ${blocked}`);
+  if (blocked !== undefined) return wait(context, tenant, run, "lock", blocked);
   return moved;
 }

@@ -125,7 +125,11 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
         const locks = (await tx.locks()).filter(
           (lock) => lock.name === unit || (lock.kind === "tier" && lock.name.split("@")[0] === environment),
         );
-        return { reasons: explainUnit(steps, await tx.attempts(unit, 20), locks) };
+        const changeSets = new Set(steps.map(({ run }) => run.changeSet));
+        const waiting = (await tx.runs({ active: true, limit: 1000 })).filter(
+          (run) => run.status === "waiting" && run.phase === "checking" && changeSets.has(run.changeSet),
+        );
+        return { reasons: explainUnit(steps, await tx.attempts(unit, 20), locks, waiting) };
       });
     },
     async listLocks({ environment }, handler) {

@@ -7,13 +7,22 @@ export interface Reason {
   readonly run: string;
 }
 
-/** Why a unit runs, waits or was refused, newest first. */
+/**
+ * Why a unit runs, waits or was refused, newest first.
+ *
+ * @param waiting runs that wait before they have steps of their own, for the unit's ChangeSet among others
+ */
 export function explainUnit(
   steps: readonly { readonly step: StepRow; readonly run: RunRow }[],
   attempts: readonly AttemptRow[],
   locks: readonly LockRow[],
+  waiting: readonly RunRow[],
 ): Reason[] {
-  const reasons: Reason[] = [];
+  const reasons: Reason[] = waiting.map((run) => ({
+    at: run.createdAt,
+    run: run.id,
+    text: `${run.kind}: waits for ${run.waitingFor ?? "its turn"}`,
+  }));
   for (const { step, run } of steps) {
     const at = step.endedAt ?? step.startedAt ?? run.createdAt;
     const why = describeReason(step.reason);
