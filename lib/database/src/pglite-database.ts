@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { PGlite } from "@electric-sql/pglite";
 import { Kysely, PGliteDialect } from "kysely";
 import type { OwnedDatabase } from "./database.ts";
@@ -5,7 +6,7 @@ import { explainLackOfSpace } from "./disk-space.ts";
 import { createKyselyDatabase, type DatabaseSurroundings } from "./kysely-database.ts";
 import { preparePgliteDirectory } from "./pglite-directory.ts";
 import { explainPgliteError } from "./pglite-problem.ts";
-import { pgliteSettings } from "./pglite-settings.ts";
+import { pgliteEngineFlags, pgliteSettings } from "./pglite-settings.ts";
 import { valueParsers } from "./value-parsers.ts";
 
 export interface PgliteDatabaseOptions extends DatabaseSurroundings {
@@ -50,6 +51,7 @@ export async function createPgliteDatabase({
 }
 
 async function open(directory: string | undefined, where: string): Promise<PGlite> {
+  for (const flag of pgliteEngineFlags) setFlagsFromString(flag);
   try {
     return await PGlite.create({ ...pgliteSettings, parsers: { ...valueParsers }, dataDir: directory ?? "memory://" });
   } catch (error) {

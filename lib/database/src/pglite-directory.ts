@@ -1,10 +1,9 @@
 import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { PGlite } from "@electric-sql/pglite";
 import { DatabaseUnavailableError } from "./database-errors.ts";
 import { explainLackOfSpace } from "./disk-space.ts";
+import { makePgliteFiles } from "./pglite-initdb-cli.ts";
 import { explainPgliteError } from "./pglite-problem.ts";
-import { pgliteSettings } from "./pglite-settings.ts";
 
 /** The major version of the PostgreSQL that PGlite is built from; its files are readable by that version alone. */
 const MAJOR_VERSION = "18";
@@ -43,8 +42,7 @@ async function makeFiles(directory: string): Promise<void> {
     await mkdir(dirname(directory), { recursive: true });
     await checkSpace(dirname(directory), "change");
     await rm(draft, { recursive: true, force: true });
-    const pglite = await PGlite.create({ ...pgliteSettings, dataDir: draft });
-    await pglite.close();
+    await makePgliteFiles(draft);
     await rename(draft, directory);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
