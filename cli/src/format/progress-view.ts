@@ -50,11 +50,11 @@ export function createProgressView(terminal: Terminal, quiet: boolean): Progress
       if (run.status === "waiting") say(`… ${run.waitingFor}`);
     },
     step(step) {
-      const text = `${MARK[step.status] ?? " "} ${step.unit}  ${step.stage} ${step.status}${step.reason === "" ? "" : `  ${step.reason}`}`;
+      const text = `${MARK[step.status] ?? " "} ${step.unit}  ${doing(step)}${step.reason === "" ? "" : `  ${step.reason}`}`;
       if (step.status === "running") running.set(step.unit, step.stage);
       else running.delete(step.unit);
-      const worthALine =
-        step.status !== "pending" && step.status !== "blocked" && (step.status !== "running" || !terminal.live);
+      const isOnItsWay = step.status === "running" && (terminal.live || step.stage === "record");
+      const worthALine = step.status !== "pending" && step.status !== "blocked" && !isOnItsWay;
       if (worthALine && shown.get(step.unit) !== text) {
         shown.set(step.unit, text);
         say(text);
@@ -76,6 +76,12 @@ export function createProgressView(terminal: Terminal, quiet: boolean): Progress
       clearLine();
     },
   };
+}
+
+/** Writing the outcome down is the last thing of a step, and nothing a person waits for. */
+function doing({ stage, status }: Step): string {
+  if (status === "running") return stage;
+  return stage === "record" && status === "succeeded" ? "done" : `${stage} ${status}`;
 }
 
 function nothing(): void {
