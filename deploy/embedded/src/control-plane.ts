@@ -6,6 +6,7 @@ import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
 import { apiRoutes } from "@xcloudflow/api/api-rpc";
 import { type ApiService, createApiService } from "@xcloudflow/api/api-service";
 import type { ApiTables } from "@xcloudflow/api/migrations/api-tables";
+import { createAuditService } from "@xcloudflow/audit/audit-service";
 import { signAttemptToken } from "@xcloudflow/chassis/attempt-token";
 import { createClients, type ServiceClients } from "@xcloudflow/chassis/clients";
 import type { Clock } from "@xcloudflow/chassis/clock";
@@ -127,6 +128,7 @@ export async function startEmbedded({ dir, environment, clock, version }: Embedd
     folder: tmpdir(),
   });
   const policy = createPolicyService({ ...common, opa: chooseTool("opa", environment), folder: tmpdir() });
+  const audit = await createAuditService({ ...common, bus, configFolder: config });
   const router = createRouter();
   const planner = createPlanner({
     router: clients.router,
@@ -157,6 +159,7 @@ export async function startEmbedded({ dir, environment, clock, version }: Embedd
     (r) => void r.service(OrchestratorService, orchestrator.rpc),
     state.routes,
     secrets.routes,
+    audit.routes,
   );
 
   const relays = startRelays(database, bus, clock, logger, ["orchestrator", "state", "secrets", "policy", "api"]);
@@ -206,6 +209,7 @@ export async function startEmbedded({ dir, environment, clock, version }: Embedd
       await backend.close();
       await relays.flush();
       await relays.close();
+      await audit.close();
       await state.close();
       await bus.close();
       await database.close();

@@ -16,9 +16,9 @@ export function createGovernanceFiles(
   const repositories = createRepositories(DEFAULT_GIT);
   return {
     async read({ tenant, repository, path }) {
-      const { git } = await repositories.open(repository);
+      const { git, trees } = await repositories.open(repository);
       const commit = await git.resolveCommit((await governanceCommit(tenant, repository)) ?? "HEAD");
-      const snapshot = await snapshotCommit(git, commit);
+      const snapshot = await snapshotCommit(git, trees, commit);
       const file = snapshot.file(path);
       if (file === undefined) return undefined;
       return (await snapshot.read([file])).get(file.oid);

@@ -1,4 +1,5 @@
 import { apiSchema } from "@xcloudflow/api/migrations/migrations";
+import { auditSchema } from "@xcloudflow/audit/migrations/migrations";
 import type { ServiceSchema } from "@xcloudflow/database/migrate";
 import { orchestratorSchema } from "@xcloudflow/orchestrator/migrations/migrations";
 import { policySchema } from "@xcloudflow/policy/migrations/migrations";
@@ -11,5 +12,6 @@ export const SCHEMAS: readonly ServiceSchema[] = [
   secretsSchema,
   policySchema,
   orchestratorSchema,
+  auditSchema,
   apiSchema,
 ];
