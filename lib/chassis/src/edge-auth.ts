@@ -44,7 +44,7 @@ function refuse(reason: unknown): never {
 
 /** The token of an `Authorization: Bearer` header (RFC 6750; the scheme's name is case-insensitive). */
 export function bearerToken(header: string | null | undefined): string | undefined {
-  return /^Bearer +([\w.~+/-]+=*) *$/i.exec(header ?? "")?.[1];
+  return /^Bearer +(\S+) *$/i.exec(header ?? "")?.[1];
 }
 
 /** The password of an `Authorization: Basic` header (RFC 7617); the user's name does not matter. */

@@ -25,7 +25,7 @@ export function takeFromBucket(bucket: TokenBucket | undefined, now: number, { b
   const left = Math.min(burst, before.left + (elapsed * perSecond) / 1000);
   const at = Math.max(now, before.at);
   if (left >= 1 - ROUNDING) return { allowed: true, bucket: { left: Math.max(0, left - 1), at } };
-  return { allowed: false, bucket: { left, at }, retryAfterMs: Math.ceil(((1 - left) * 1000) / perSecond) };
+  return { allowed: false, bucket: { left, at }, retryAfterMs: Math.ceil(((1 - ROUNDING - left) * 1000) / perSecond) };
 }
 
 /** Whether a bucket has filled up again, so that forgetting it changes nothing. */
