@@ -1,3 +1,5 @@
+import { executionGraph } from "@xcloudflow/model/execution-order";
+import { orderWaves } from "@xcloudflow/model/graph";
 import type { ChangeSummary } from "@xcloudflow/model/unit-plan";
 import type { ShownChangeSet } from "../change-set-document.ts";
 import { changeLines, outputText } from "./change-text.ts";
@@ -12,7 +14,7 @@ const NOTE: Readonly<Record<string, string>> = {
 /** A ChangeSet as a person reads it: units in order with their changes, then gates, policy, id and what to do next. */
 export function changeSetText(changeSet: ShownChangeSet): string {
   const lines: string[] = [];
-  for (const unit of changeSet.units) {
+  for (const unit of inOrder(changeSet)) {
     if (unit.status === "unchanged") continue;
     lines.push(
       `${unit.address}  ${unit.lifecycle} · ${unit.engine} · gate ${unit.route.gate.value.kind}${unit.destroy ? " · destroy" : ""}`,
@@ -39,6 +41,20 @@ export function changeSetText(changeSet: ShownChangeSet): string {
     `digest    ${changeSet.digest}`,
   );
   return `${lines.join("\n")}\n`;
+}
+
+/** Units in the order in which they run, so that a reader meets a producer before its consumers. */
+function inOrder(changeSet: ShownChangeSet): ShownChangeSet["units"] {
+  const units = changeSet.units.map(({ address, destroy }) => ({
+    address,
+    action: destroy ? ("destroy" as const) : ("apply" as const),
+  }));
+  const place = new Map(
+    orderWaves(executionGraph(units, changeSet.edges))
+      .flat()
+      .map((address, index) => [address, index]),
+  );
+  return changeSet.units.toSorted((a, b) => (place.get(a.address) ?? 0) - (place.get(b.address) ?? 0));
 }
 
 export function totalSummary(changeSet: ShownChangeSet): ChangeSummary {
