@@ -9,7 +9,7 @@ import {
   type Reference,
   type ValuePath,
 } from "./expression.ts";
-import type { InputValue, OutputNode } from "./input-value.ts";
+import { type InputValue, isInputNode, type OutputNode } from "./input-value.ts";
 
 /** What an output reference turned out to mean in the place where it stands. */
 export type OutputBinding = { readonly address: string } | { readonly fault: Omit<ExpressionFault, "offset"> };
@@ -46,6 +46,7 @@ export function resolveStatic(value: InputValue, scope: StaticScope): Resolution
   return { value: resolveValue(value, scope, [], faults), faults };
 }
 
+/** What has no expression in it is not copied. */
 function resolveValue(
   value: InputValue,
   scope: StaticScope,
@@ -53,22 +54,26 @@ function resolveValue(
   faults: LocatedFault[],
 ): InputValue {
   if (typeof value === "string") return hasExpression(value) ? resolveString(value, scope, path, faults) : value;
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) {
-    return value.map((item: InputValue, index) => within(path, index, () => resolveValue(item, scope, path, faults)));
+  if (typeof value !== "object" || value === null || isInputNode(value)) return value;
+  let changed = false;
+  const resolve = (member: InputValue, step: string | number): InputValue => {
+    path.push(step);
+    const resolved = resolveValue(member, scope, path, faults);
+    path.pop();
+    changed ||= resolved !== member;
+    return resolved;
+  };
+  if (isList(value)) {
+    const items = value.map(resolve);
+    return changed ? items : value;
   }
   const members: [string, InputValue][] = [];
-  for (const [key, member] of Object.entries(value)) {
-    members.push([key, within(path, key, () => resolveValue(member, scope, path, faults))]);
-  }
-  return Object.fromEntries(members);
+  for (const [key, member] of Object.entries<InputValue>(value)) members.push([key, resolve(member, key)]);
+  return changed ? Object.fromEntries(members) : value;
 }
 
-function within<T>(path: (string | number)[], step: string | number, work: () => T): T {
-  path.push(step);
-  const result = work();
-  path.pop();
-  return result;
+function isList(value: InputValue): value is readonly InputValue[] {
+  return Array.isArray(value);
 }
 
 function resolveString(text: string, scope: StaticScope, path: ValuePath, faults: LocatedFault[]): InputValue {

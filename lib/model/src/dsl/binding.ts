@@ -23,7 +23,7 @@ export function bindOutput(monorepo: Monorepo, from: Instance, reference: Output
     return fault(
       "ENVIRONMENT_MISSING",
       `there is no environment "${environment}"`,
-      didYouMean(environment, monorepo.environments.keys(), "add it under envs/"),
+      didYouMean(environment, () => monorepo.environments.keys(), "add it under envs/"),
     );
   }
   const composition = monorepo.compositions.get(reference.composition);
@@ -31,7 +31,7 @@ export function bindOutput(monorepo: Monorepo, from: Instance, reference: Output
     return fault(
       "COMPOSITION_MISSING",
       `there is no composition "${reference.composition}"`,
-      didYouMean(reference.composition, monorepo.compositions.keys(), "a composition is named by its metadata.name"),
+      "a composition is named by its metadata.name",
     );
   }
   const names = moduleNames(composition.value);
@@ -39,7 +39,7 @@ export function bindOutput(monorepo: Monorepo, from: Instance, reference: Output
     return fault(
       "MODULE_MISSING",
       `the composition "${reference.composition}" has no module "${reference.module}"`,
-      didYouMean(reference.module, names, `its modules are ${names.join(", ")}`),
+      "see the modules of that composition",
     );
   }
   const regions = placed.get(reference.composition);

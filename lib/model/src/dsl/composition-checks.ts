@@ -2,7 +2,7 @@ import { parseTemplate, type Template } from "../expression.ts";
 import { canonicalLifecycle } from "../lifecycle.ts";
 import { MATRIX, unusualClass } from "../matrix.ts";
 import type { Composition } from "./composition.ts";
-import { missingComposition } from "./missing.ts";
+import { reportMissing } from "./missing.ts";
 import { moduleNames } from "./module-names.ts";
 import { parseModuleRef } from "./module-ref.ts";
 import type { MonorepoOptions } from "./monorepo.ts";
@@ -48,7 +48,7 @@ function checkDependencies(monorepo: Monorepo, composition: ParsedDocument<Compo
   for (const [index, { ref }] of (composition.value.spec.dependencies ?? []).entries()) {
     const path = ["spec", "dependencies", index, "ref"];
     const target = findComposition(monorepo, ref);
-    if (target === undefined) problems.push(missingComposition(monorepo, composition, path, ref));
+    if (target === undefined) reportMissing(monorepo, composition, path, ref, problems);
     else if (target === composition) {
       const { name } = composition.value.metadata;
       problems.push(
@@ -168,7 +168,7 @@ function checkInputs(monorepo: Monorepo, composition: ParsedDocument<Composition
           problemInside(composition, path, text, offset, {
             code: "PARAMETER_UNDEFINED",
             message: `\${param.${part.name}} is not defined`,
-            hint: didYouMean(part.name, Object.keys(parameters), "add it to spec.parameters"),
+            hint: didYouMean(part.name, () => Object.keys(parameters), "add it to spec.parameters", problems.length),
           }),
         );
       }
@@ -192,8 +192,9 @@ function checkOutputs(
     if (target === undefined) {
       const hint = didYouMean(
         reference.composition,
-        monorepo.compositions.keys(),
+        () => monorepo.compositions.keys(),
         "a composition is named by its metadata.name",
+        problems.length,
       );
       problems.push(
         problemInside(composition, path, text, offset, {
@@ -210,7 +211,7 @@ function checkOutputs(
       problemInside(composition, path, text, offset, {
         code: "MODULE_MISSING",
         message: `the composition "${reference.composition}" has no module "${reference.module}"`,
-        hint: didYouMean(reference.module, names, `its modules are ${names.join(", ")}`),
+        hint: didYouMean(reference.module, () => names, "see the modules of that composition", problems.length),
       }),
     );
   }

@@ -94,12 +94,13 @@ function checkRoutes(monorepo: Monorepo, expansion: Expansion, problems: Problem
   const { environment } = expansion;
   let windowless: DeclaredUnit | undefined;
   for (const unit of expansion.units) {
+    // Only Foundation has a gate that no layer may loosen, and one that asks for a window.
+    if (unit.lifecycle !== "Foundation") continue;
     const decision = decideRoute(routeQuestion(monorepo, unit));
     for (const { code, at, message, hint } of decision.problems) {
       problems.push(problemAtReference(at, { code, message, hint, severity: "warning" }));
     }
-    const asks = decision.route.lifecycle.value === "Foundation";
-    if (asks && (decision.route.window?.value.allOf.length ?? 0) === 0) windowless ??= unit;
+    if ((decision.route.window?.value.allOf.length ?? 0) === 0) windowless ??= unit;
   }
   if (windowless === undefined) return;
   problems.push(

@@ -11,7 +11,8 @@ import { mergeEngineConfigs } from "./engine-config.ts";
 import type { Assembly, Environment } from "./environment.ts";
 import type { EngineConfig } from "./field.ts";
 import { assemblyLayers, compositionLayers, moduleLayers, sharedLayers } from "./layers.ts";
-import { missingComposition } from "./missing.ts";
+import { LIMITS } from "./limits.ts";
+import { reportMissing } from "./missing.ts";
 import { moduleNames } from "./module-names.ts";
 import { type ModuleRef, parseModuleRef } from "./module-ref.ts";
 import { findComposition, type Monorepo } from "./monorepo-index.ts";
@@ -71,6 +72,8 @@ class ExpansionWork {
   readonly #variables: Readonly<Record<string, InputValue>>;
   readonly #seen = new Map<string, number>();
   readonly #shared = new Map<string, readonly RouteLayer[]>();
+  #inputCount = 0;
+  #isFull = false;
   readonly #sharedConfig: EngineConfig;
   /** Most engine settings have no expressions and are the same for every unit. */
   readonly #isPlainConfig: boolean;
@@ -86,9 +89,8 @@ class ExpansionWork {
   assemble(assembly: Assembly, index: number): void {
     const composition = findComposition(this.#monorepo, assembly.ref);
     if (composition === undefined) {
-      this.problems.push(
-        missingComposition(this.#monorepo, this.#environment, ["spec", "compositions", index, "ref"], assembly.ref),
-      );
+      const path = ["spec", "compositions", index, "ref"];
+      reportMissing(this.#monorepo, this.#environment, path, assembly.ref, this.problems);
       return;
     }
     const specific = assemblyLayers(this.#environment, index);
@@ -149,6 +151,7 @@ class ExpansionWork {
       const name = names[moduleIndex];
       const ref = parseModuleRef(module.ref);
       if (name === undefined || names.indexOf(name) !== moduleIndex || !ref.ok) continue;
+      if (!this.#hasRoom(composition, moduleIndex, module, needed.length)) return;
       const scope: StaticScope = {
         ...this.#scope(region),
         parameters,
@@ -174,6 +177,35 @@ class ExpansionWork {
         source: { composition, moduleIndex },
       });
     }
+  }
+
+  /** Regions, modules, aliases and dependencies multiply: a small repository could mean more than memory holds. */
+  #hasRoom(
+    composition: ParsedDocument<Composition>,
+    moduleIndex: number,
+    module: Module,
+    dependencies: number,
+  ): boolean {
+    if (this.#isFull) return false;
+    this.#inputCount += countValues(module.inputs ?? {});
+    const what =
+      this.units.length >= LIMITS.units
+        ? `${LIMITS.units} units`
+        : this.edges.length + dependencies > LIMITS.edges
+          ? `${LIMITS.edges} dependencies between units`
+          : this.#inputCount > LIMITS.inputs
+            ? `${LIMITS.inputs} input values`
+            : undefined;
+    if (what === undefined) return true;
+    this.#isFull = true;
+    this.problems.push(
+      problemAtValue(
+        composition,
+        ["spec", "modules", moduleIndex],
+        this.#within({ code: "LIMIT_EXCEEDED", message: `more than ${what}`, hint: "split the environment" }),
+      ),
+    );
+    return false;
   }
 
   #connect(address: Address, needed: readonly Address[], inputs: Inputs): void {
@@ -298,6 +330,20 @@ const TOLD_BEFORE: ReadonlySet<string> = new Set([
 function isToldAlready(code: string, text: unknown): boolean {
   if (code === "SECRET_SYNTAX") return typeof text === "string" && !text.includes("${");
   return TOLD_BEFORE.has(code);
+}
+
+const counts = new WeakMap<object, number>();
+
+/** Values of a tree, aliased ones as often as they are used. */
+function countValues(value: PlainValue): number {
+  if (typeof value !== "object" || value === null) return 1;
+  let count = counts.get(value);
+  if (count === undefined) {
+    count = 1;
+    for (const member of Object.values<PlainValue>(value)) count += countValues(member);
+    counts.set(value, count);
+  }
+  return count;
 }
 
 function hasAnyExpression(config: EngineConfig): boolean {

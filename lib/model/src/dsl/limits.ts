@@ -12,4 +12,12 @@ export const LIMITS = {
   documents: 1_000,
   /** `${…}` expressions of a file. */
   references: 10_000,
+  /** Units of an environment. */
+  units: 100_000,
+  /** Dependencies between an environment's units. */
+  edges: 1_000_000,
+  /** Input values of an environment's units together. */
+  inputs: 10_000_000,
+  /** Problems that are told of a file; the rest is counted. */
+  problems: 1_000,
 } as const;

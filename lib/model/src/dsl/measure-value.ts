@@ -8,7 +8,7 @@ const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "$xcf"]);
 
 interface Measure {
   readonly source: Source;
-  readonly document: number;
+  document: number;
   readonly problems: Problem[];
   readonly path: (string | number)[];
   values: number;
@@ -17,11 +17,15 @@ interface Measure {
 }
 
 /**
- * Walks a value once and reports what JSON cannot hold, keys that nobody may use, and the limits that aliases could
+ * Walks the values of a file once and reports what JSON cannot hold, keys that nobody may use, and the limits that aliases could
  * break: depth, number of values, number of expressions. Stops at the first limit.
  */
-export function measureValue(source: Source, document: number, value: JsonValue, problems: Problem[]): void {
-  walk({ source, document, problems, path: [], values: 0, references: 0, stopped: false }, value);
+export function measureValues(source: Source, values: readonly JsonValue[], problems: Problem[]): void {
+  const measure: Measure = { source, document: 0, problems, path: [], values: 0, references: 0, stopped: false };
+  for (const [document, value] of values.entries()) {
+    measure.document = document;
+    walk(measure, value);
+  }
 }
 
 function walk(measure: Measure, value: JsonValue): void {
@@ -90,12 +94,16 @@ function descend(measure: Measure, key: string | number, value: JsonValue): void
 }
 
 function report(measure: Measure, code: string, message: string, hint: string, place: "key" | "value" = "value"): void {
+  if (measure.problems.length <= LIMITS.problems) tell(measure, code, message, hint, place);
+}
+
+function tell(measure: Measure, code: string, message: string, hint: string, place: "key" | "value"): void {
   const { source, document, path } = measure;
   const position = place === "key" ? source.keyAt(document, path) : source.valueAt(document, path);
   measure.problems.push({ file: source.file, ...position, code, message, hint, severity: "error" });
 }
 
 function stop(measure: Measure, message: string, hint: string): void {
-  if (!measure.stopped) report(measure, "LIMIT_EXCEEDED", message, hint);
+  if (!measure.stopped) tell(measure, "LIMIT_EXCEEDED", message, hint, "value");
   measure.stopped = true;
 }

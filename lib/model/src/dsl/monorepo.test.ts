@@ -580,6 +580,48 @@ describe("an environment's units", () => {
   });
 });
 
+describe("what a small repository could multiply", () => {
+  const regions = (count: number): string => Array.from({ length: count }, (_, index) => `r${index}`).join(", ");
+  const assembled = (name: string): string => `- {ref: compositions/${name}, regions: [${regions(100)}]}`;
+  const environment = (names: readonly string[]): Repository => ({
+    [PROD]: `kind: Environment\nmetadata: {name: prod}\nspec:\n  tier: production\n  compositions: [${names.map((name) => assembled(name).slice(2)).join(", ")}]\n`,
+  });
+  const wide = (name: string, modules: number, more = "", inputs = ""): Repository => ({
+    [`compositions/${name}.yaml`]: `kind: Composition\nmetadata: {name: ${name}}\nspec:\n  lifecycle: Config\n${more}  modules: [${Array.from({ length: modules }, (_, index) => `{name: m${index}, ref: modules/a${inputs}}`).join(", ")}]\n`,
+  });
+
+  test("units", () => {
+    const { problems, expansions } = compile({ ...wide("a", 1_000), ...wide("b", 1_000), ...environment(["a", "b"]) });
+    assert.equal(expansions.get("prod")?.units.length, 100_000);
+    assert.deepEqual(
+      problems.map((problem) => [problem.code, problem.message]),
+      [["LIMIT_EXCEEDED", 'more than 100000 units (environment "prod")']],
+    );
+  });
+
+  test("dependencies", () => {
+    const { problems } = compile({
+      ...wide("a", 200),
+      ...wide("b", 200, "  dependencies: [{ref: compositions/a}]\n"),
+      ...environment(["a", "b"]),
+    });
+    assert.deepEqual(
+      problems.map((problem) => problem.message),
+      ['more than 1000000 dependencies between units (environment "prod")'],
+    );
+  });
+
+  test("input values", () => {
+    const ten = (name: string): string => `[${Array(10).fill(`*${name}`).join(", ")}]`;
+    const inputs = `, inputs: {a: &a [1,1,1,1,1,1,1,1,1,1], b: &b ${ten("a")}, c: &c ${ten("b")}, d: &d ${ten("c")}, e: ${ten("d")}}`;
+    const { problems } = compile({ ...wide("a", 1, "", inputs), ...environment(["a"]) });
+    assert.deepEqual(
+      problems.map((problem) => problem.message),
+      ['more than 10000000 input values (environment "prod")'],
+    );
+  });
+});
+
 test("a file that did not change is not parsed again, one that did is", () => {
   const cache: ParseCache = new Map();
   const first = compile({}, { cache });

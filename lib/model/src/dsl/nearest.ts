@@ -65,8 +65,11 @@ export function suggest(name: string, candidates: Iterable<string>, otherwise = 
   return `${otherwise}: ${shown}${names.length > 20 ? ", …" : ""}`;
 }
 
-/** `did you mean "x"?`, else `otherwise`. */
-export function didYouMean(name: string, candidates: Iterable<string>, otherwise: string): string {
-  const nearest = nearestName(name, candidates);
+/** After so many problems nobody is helped by guessing what was meant, and guessing among thousands of names is slow. */
+const GUESSES = 200;
+
+/** `did you mean "x"?`, else `otherwise`. `told`: how many problems there are already. */
+export function didYouMean(name: string, candidates: () => Iterable<string>, otherwise: string, told = 0): string {
+  const nearest = told < GUESSES ? nearestName(name, candidates()) : undefined;
   return nearest === undefined ? otherwise : `did you mean "${nearest}"?`;
 }

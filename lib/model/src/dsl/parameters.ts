@@ -24,7 +24,12 @@ export function resolveParameters(
   const { name: compositionName } = composition.value.metadata;
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(declared, name)) continue;
-    const hint = didYouMean(name, Object.keys(declared), `declare it in ${composition.source.file}`);
+    const hint = didYouMean(
+      name,
+      () => Object.keys(declared),
+      `declare it in ${composition.source.file}`,
+      problems.length,
+    );
     problems.push(
       problemAtKey(environment, [...path, name], {
         code: "PARAMETER_UNKNOWN",

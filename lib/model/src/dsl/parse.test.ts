@@ -637,6 +637,24 @@ describe("limits", () => {
     );
   });
 
+  test("values of several documents count together", () => {
+    const ten = (name: string): string => `[${Array(10).fill(`*${name}`).join(", ")}]`;
+    const some = `a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b ${ten("a")}\nc: &c ${ten("b")}\nd: &d ${ten("c")}\ne: ${ten("d")}\n`;
+    assert.match(told(Array(6).fill(some).join("---\n")).join("\n"), /^LIMIT_EXCEEDED .* more than 500000 values/);
+  });
+
+  test("problems: the first thousand are told, and that there are more", () => {
+    const keys = Array.from({ length: 3_000 }, (_, index) => `k${index}: 1\n`).join("");
+    const problems = told(`kind: Platform\n${keys}`);
+    assert.equal(problems.length, 1_000);
+    const more = told("---\nkind: Platform\na: 1\nb: 1\n".repeat(900));
+    assert.equal(more.length, 1_001);
+    assert.equal(
+      more.at(-1),
+      "LIMIT_EXCEEDED a.yaml:2003:1  this file has more than 1000 problems; the rest is not told  begin with those above",
+    );
+  });
+
   test("documents", () => {
     const many = (count: number): string => "---\nkind: Platform\n".repeat(count);
     assert.deepEqual(told(many(LIMITS.documents)), []);

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonValue } from "../json-value.ts";
 import { DOCUMENT_SCHEMAS, type Document, KINDS, type Kind } from "./document.ts";
+import { LIMITS } from "./limits.ts";
 import { nearestName, suggest } from "./nearest.ts";
 import { compareProblems, type Problem } from "./problem.ts";
 import { schemaProblems } from "./schema-problems.ts";
@@ -31,10 +32,20 @@ export function parseDocuments(file: string, text: string, strictness: Strictnes
   for (const [index, value] of values.entries()) {
     if (value === null || (strictness === "own-documents" && !isOwn(value))) continue;
     const found = validate(source, index, value);
-    if (Array.isArray(found)) problems.push(...found);
-    else if (!faulty) documents.push({ source, index, value: found });
+    if (!Array.isArray(found)) {
+      if (!faulty) documents.push({ source, index, value: found });
+    } else if (problems.length <= LIMITS.problems) problems.push(...found);
   }
-  return { documents, problems: problems.length > 1 ? problems.sort(compareProblems) : problems };
+  return { documents, problems: shortened(file, problems.sort(compareProblems)) };
+}
+
+function shortened(file: string, problems: Problem[]): Problem[] {
+  if (problems.length <= LIMITS.problems) return problems;
+  const kept = problems.slice(0, LIMITS.problems);
+  const { line, col } = problems[LIMITS.problems] ?? { line: 1, col: 1 };
+  const message = `this file has more than ${LIMITS.problems} problems; the rest is not told`;
+  kept.push({ file, line, col, code: "LIMIT_EXCEEDED", message, hint: "begin with those above", severity: "error" });
+  return kept;
 }
 
 const KIND_PATTERN = /(?:^|[{,\s])["']?kind["']?:\s*["']?([A-Za-z]{1,40})/g;

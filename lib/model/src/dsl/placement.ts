@@ -15,6 +15,8 @@ export interface Placement {
   readonly spelled: ReadonlyMap<number, string>;
 }
 
+const NONE_SPELLED: ReadonlyMap<number, string> = new Map();
+
 export interface Place {
   readonly key: number | undefined;
   readonly start: number | undefined;
@@ -28,7 +30,10 @@ export function placeDocuments(text: string, events: readonly Event[]): Placemen
     walk.index += 1;
     placeNode(walk, undefined);
     walk.index += 1;
-    placements.push({ nodes: Int32Array.from(walk.numbers), spelled: new Map(walk.spelled) });
+    placements.push({
+      nodes: Int32Array.from(walk.numbers),
+      spelled: walk.spelled.size === 0 ? NONE_SPELLED : new Map(walk.spelled),
+    });
     walk.numbers.length = 0;
     walk.spelled.clear();
   }
@@ -138,5 +143,7 @@ function childOf(
 
 function isNamed(spelling: string | undefined, text: string, start: number, end: number, name: string): boolean {
   if (spelling !== undefined) return spelling === name;
-  return text.startsWith(name, end - name.length) && (end - name.length === start || end - name.length === start + 1);
+  const first = text.charAt(start);
+  const from = first === '"' || first === "'" ? start + 1 : start;
+  return end - from === name.length && text.startsWith(name, from);
 }

@@ -33,7 +33,7 @@ function checkTenants(monorepo: Monorepo, problems: Problem[]): void {
     for (const [index, environment] of (environments ?? []).entries()) {
       const path = ["spec", "tenants", tenant, "environments", index];
       if (!monorepo.environments.has(environment)) {
-        const hint = didYouMean(environment, monorepo.environments.keys(), "add it under envs/");
+        const hint = didYouMean(environment, () => monorepo.environments.keys(), "add it under envs/", problems.length);
         problems.push(
           problemAtValue(platform, path, {
             code: "ENVIRONMENT_MISSING",
@@ -72,7 +72,7 @@ function checkCredentials(monorepo: Monorepo, document: ParsedDocument<Environme
         problemAtValue(document, ["spec", "credentials", account, field], {
           code: "CREDENTIAL_MISSING",
           message: `.xcf.yaml has no credential "${role}"`,
-          hint: didYouMean(role, known, "add it to spec.credentials, or write the role as the cloud spells it"),
+          hint: didYouMean(role, () => known, "add it to spec.credentials, or write the role as the cloud spells it"),
           severity: "warning",
         }),
       );
@@ -98,7 +98,7 @@ function checkSecrets(monorepo: Monorepo, document: ParsedDocument, problems: Pr
     } else if (!backends.includes(reference.backend)) {
       const hint = didYouMean(
         reference.backend,
-        backends,
+        () => backends,
         `add it to spec.secrets.backends of .xcf.yaml; there are ${backends.join(", ")}`,
       );
       problems.push(
@@ -118,7 +118,7 @@ function checkEngines(monorepo: Monorepo, document: ParsedDocument, problems: Pr
     if (known.includes(engine)) continue;
     const hint = didYouMean(
       engine,
-      known,
+      () => known,
       `there are ${known.join(", ")}; declare others in spec.engines of .xcf.yaml`,
     );
     problems.push(
@@ -128,7 +128,7 @@ function checkEngines(monorepo: Monorepo, document: ParsedDocument, problems: Pr
   if (document.value.kind === "Environment" || document.value.kind === "Composition") {
     for (const engine of Object.keys(document.value.spec.engineConfig ?? {})) {
       if (known.includes(engine)) continue;
-      const hint = didYouMean(engine, known, `there are ${known.join(", ")}`);
+      const hint = didYouMean(engine, () => known, `there are ${known.join(", ")}`);
       problems.push(
         problemAtKey(document, ["spec", "engineConfig", engine], {
           code: "ENGINE_UNKNOWN",

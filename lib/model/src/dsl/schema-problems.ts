@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { timeZoneNames } from "../time-zone.ts";
+import { LIMITS } from "./limits.ts";
 import { nearestName, suggest } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
 import { choicesAt, keysAt, memberOf } from "./schema-shape.ts";
@@ -14,7 +15,7 @@ interface Subject {
 
 /** A document's schema issues as problems at the place in the file that each is about. */
 export function schemaProblems(subject: Subject, issues: readonly z.core.$ZodIssue[]): Problem[] {
-  return issues.flatMap((issue) => issueProblems(subject, issue, []));
+  return issues.slice(0, LIMITS.problems).flatMap((issue) => issueProblems(subject, issue, []));
 }
 
 function issueProblems(subject: Subject, issue: z.core.$ZodIssue, base: Path): Problem[] {
@@ -22,7 +23,7 @@ function issueProblems(subject: Subject, issue: z.core.$ZodIssue, base: Path): P
   const value = valueAt(subject.value, path);
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => unknownKey(subject, path, key));
+      return issue.keys.slice(0, LIMITS.problems).map((key) => unknownKey(subject, path, key));
     case "invalid_union":
       return unionProblems(subject, issue, path, value);
     case "invalid_key":

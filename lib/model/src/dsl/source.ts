@@ -30,7 +30,9 @@ export class Source {
 
   /** Position of an offset into the text. */
   at(offset: number): Position {
-    const starts = this.#starts();
+    if (this.#lineStarts === undefined && this.text.length < SHORT_TEXT) return countLines(this.text, offset);
+    this.#lineStarts ??= lineStarts(this.text);
+    const starts = this.#lineStarts;
     let low = 0;
     let high = starts.length - 1;
     while (low < high) {
@@ -71,13 +73,36 @@ export class Source {
     const placement = this.#documents[document];
     return placement === undefined ? { key: undefined, start: undefined } : findPlace(placement, this.text, path);
   }
+}
 
-  #starts(): readonly number[] {
-    if (this.#lineStarts === undefined) {
-      const starts = [0];
-      for (const match of this.text.matchAll(/\r\n|\n|\r/g)) starts.push(match.index + match[0].length);
-      this.#lineStarts = starts;
-    }
-    return this.#lineStarts;
+/** Up to here, counting the lines before an offset is cheaper than keeping where each begins. */
+const SHORT_TEXT = 4_096;
+
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+
+function countLines(text: string, offset: number): Position {
+  let line = 1;
+  let start = 0;
+  for (let at = nextLine(text, 0); at <= offset; at = nextLine(text, at)) {
+    line += 1;
+    start = at;
   }
+  return { line, col: offset - start + 1 };
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (let at = nextLine(text, 0); at < Number.POSITIVE_INFINITY; at = nextLine(text, at)) starts.push(at);
+  return starts;
+}
+
+/** Where the line after the one at `from` begins; infinity behind the last. YAML's line breaks: LF, CR LF, CR. */
+function nextLine(text: string, from: number): number {
+  for (let at = from; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === LINE_FEED) return at + 1;
+    if (code === CARRIAGE_RETURN) return text.charCodeAt(at + 1) === LINE_FEED ? at + 2 : at + 1;
+  }
+  return Number.POSITIVE_INFINITY;
 }

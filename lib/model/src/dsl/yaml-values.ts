@@ -1,7 +1,7 @@
 import { constructFromEvents, EVENT_ID, type Event, getScalarValue, parseEvents, YAMLException } from "js-yaml";
 import type { JsonValue } from "../json-value.ts";
 import { LIMITS } from "./limits.ts";
-import { measureValue } from "./measure-value.ts";
+import { measureValues } from "./measure-value.ts";
 import { placeDocuments, scalarStart } from "./placement.ts";
 import type { Problem } from "./problem.ts";
 import { type Position, Source } from "./source.ts";
@@ -32,9 +32,7 @@ export function readYaml(file: string, text: string): YamlValues {
   source.place(placeDocuments(source.text, events));
   const problems: Problem[] = [];
   const values = construct(source, events, problems);
-  values.forEach((value, document) => {
-    measureValue(source, document, value, problems);
-  });
+  measureValues(source, values, problems);
   if (values.length > LIMITS.documents) {
     return {
       source,
@@ -178,7 +176,7 @@ function repeatedKeys(source: Source, events: readonly Event[]): Problem[] {
         const start = scalarStart(event) ?? 0;
         const first = around.keys.get(name);
         if (first === undefined) around.keys.set(name, start);
-        else problems.push(repeatedKey(source, name, start, first));
+        else if (problems.length <= LIMITS.problems) problems.push(repeatedKey(source, name, start, first));
       }
       around.isKey = !around.isKey;
     }
