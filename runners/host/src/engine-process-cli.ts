@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
-import { closeSync, fstatSync, openSync, readFileSync, readSync, statfsSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import { EngineFailedError, EngineMissingError } from "./engine-errors.ts";
-import { identifyProcess, type ProcessIdentity, signalGroup } from "./process-table-cli.ts";
+import { type EngineSpawner, ProgramUnstartableError, type SpawnedEngine } from "./engine-spawner-cli.ts";
+import { identifyProcess, type ProcessIdentity, signalGroup, signalProcess } from "./process-table-cli.ts";
 
 export interface EngineCommand {
   /** Absolute path or a name on the PATH; never a shell. */
@@ -36,6 +36,7 @@ export interface StopTimes {
 }
 
 export interface EngineProcessOptions {
+  readonly spawner: EngineSpawner;
   /** Folder for the output files. */
   readonly outputFolder: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -62,46 +63,46 @@ export async function runEngineProcess(command: EngineCommand, options: EnginePr
   const { signal, outputFolder, sequence } = options;
   signal.throwIfAborted();
   const paths = { stdout: join(outputFolder, `${sequence}.stdout`), stderr: join(outputFolder, `${sequence}.stderr`) };
-  const files = { stdout: openSync(paths.stdout, "wx+", 0o600), stderr: openSync(paths.stderr, "wx+", 0o600) };
+  const engine = await startEngine(command, options, paths);
+  const exit = await superviseEngine(engine, command, options, paths);
+  return {
+    ...exit,
+    stdout: () => readFileSync(paths.stdout, "utf8"),
+    stderr: () => tailOf(paths.stderr),
+    diskFull: () => isFull(outputFolder),
+  };
+}
+
+interface OutputPaths {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function startEngine(
+  command: EngineCommand,
+  options: EngineProcessOptions,
+  paths: OutputPaths,
+): Promise<SpawnedEngine> {
+  const { file, args, cwd, env } = command;
   try {
-    const exit = await runToEnd(command, options, files);
-    return {
-      ...exit,
-      stdout: () => readFileSync(paths.stdout, "utf8"),
-      stderr: () => tailOf(paths.stderr),
-      diskFull: () => isFull(outputFolder),
-    };
-  } finally {
-    closeSync(files.stdout);
-    closeSync(files.stderr);
+    return await options.spawner.start({ file, args, cwd, env: { ...options.environment, ...env }, ...paths });
+  } catch (error) {
+    if (!(error instanceof ProgramUnstartableError)) throw error;
+    if (isFull(options.outputFolder)) throw new DiskFullError();
+    throw new EngineMissingError(file, `it cannot be started (${error.code}); \`xcf doctor\` says how to get it`);
   }
 }
 
-interface OutputFiles {
-  readonly stdout: number;
-  readonly stderr: number;
-}
-
-async function runToEnd(
+/** Follows a running engine's output, and stops it when the attempt ends or the output outgrows its limit. */
+async function superviseEngine(
+  { pid, ended }: SpawnedEngine,
   command: EngineCommand,
   options: EngineProcessOptions,
-  files: OutputFiles,
+  paths: OutputPaths,
 ): Promise<Pick<EngineExit, "code" | "signal">> {
-  const { promise, resolve, reject } = Promise.withResolvers<Pick<EngineExit, "code" | "signal">>();
-  const child = spawn(command.file, command.args, {
-    cwd: command.cwd,
-    env: { ...options.environment, ...command.env },
-    stdio: ["ignore", files.stdout, files.stderr],
-    detached: true,
-    shell: false,
-  });
-  child.once("error", reject);
-  child.once("exit", (code, ended) => resolve({ code, signal: ended }));
-  const group = child.pid;
-  if (group !== undefined) options.onStart(identifyProcess(group) ?? { pid: group, started: "" });
-
-  const out = followLines(files.stdout, (line) => command.onLine?.(line, "stdout"));
-  const err = followLines(files.stderr, (line) => command.onLine?.(line, "stderr"));
+  options.onStart(identifyProcess(pid) ?? { pid, started: "" });
+  const out = followLines(paths.stdout, (line) => command.onLine?.(line, "stdout"));
+  const err = followLines(paths.stderr, (line) => command.onLine?.(line, "stderr"));
   const limit = command.outputLimit ?? DEFAULT_LIMIT;
   let overflow = false;
   const follow = setInterval(() => {
@@ -109,35 +110,32 @@ async function runToEnd(
       out.read();
       err.read();
     }
-    if (!overflow && fstatSync(files.stdout).size + fstatSync(files.stderr).size > limit) {
+    if (!overflow && statSync(paths.stdout).size + statSync(paths.stderr).size > limit) {
       overflow = true;
       stopGently();
     }
   }, FOLLOW_MS);
 
   const timers: NodeJS.Timeout[] = [];
-  const kill = (): void => {
-    if (group !== undefined) signalGroup(group, "SIGKILL");
-  };
+  const kill = (): void => void signalGroup(pid, "SIGKILL");
   function stopGently(): void {
     if (timers.length > 0) return;
-    child.kill("SIGINT");
-    timers.push(setTimeout(() => child.kill("SIGTERM"), options.stopTimes.afterInterrupt));
+    signalProcess(pid, "SIGINT");
+    timers.push(setTimeout(() => signalProcess(pid, "SIGTERM"), options.stopTimes.afterInterrupt));
     timers.push(setTimeout(kill, options.stopTimes.afterInterrupt + options.stopTimes.afterTerminate));
   }
   const stop = (): void => (options.mustKill(options.signal.reason) ? kill() : stopGently());
   options.signal.addEventListener("abort", stop);
   if (options.signal.aborted) stop();
   try {
-    const exit = await promise;
+    const { code, signal } = await ended;
     // What the engine started must not go on once the engine was stopped.
     if (options.signal.aborted || overflow) kill();
     if (overflow) throw new EngineOutputTooLongError(limit);
-    return exit;
+    return { code, signal };
   } catch (error) {
-    throw isSpawnError(error)
-      ? new EngineMissingError(command.file, `it cannot be started (${error.code}); \`xcf doctor\` says how to get it`)
-      : error;
+    kill();
+    throw error;
   } finally {
     clearInterval(follow);
     for (const timer of timers) clearTimeout(timer);
@@ -146,6 +144,19 @@ async function runToEnd(
       out.end();
       err.end();
     }
+    out.close();
+    err.close();
+  }
+}
+
+/** Thrown when an engine cannot be started for want of room for its output. */
+export class DiskFullError extends EngineFailedError {
+  constructor() {
+    super("DISK_FULL", "exhausted", {
+      what: "no space is left on the worker's disk",
+      hint: "free space below the worker's scratch or cache folder, then retry the run",
+      effects: "none",
+    });
   }
 }
 
@@ -160,28 +171,29 @@ export class EngineOutputTooLongError extends EngineFailedError {
   }
 }
 
-function isSpawnError(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && "syscall" in error && String(error.syscall).startsWith("spawn") && "code" in error;
-}
-
 const CHUNK = 65_536;
 const LONGEST_LINE = 2 ** 20;
 
 interface LineFollower {
   read(): void;
+  /** Reads the rest, a last line without its line feed included. */
   end(): void;
+  close(): void;
 }
 
 /** Reads what was appended to a file since last time and hands it out line by line; a line of over 1 MiB is cut up. */
-function followLines(file: number, onLine: (line: string) => void): LineFollower {
+function followLines(path: string, onLine: (line: string) => void): LineFollower {
   const decoder = new StringDecoder("utf8");
+  let file: number | undefined;
   let position = 0;
   let rest = "";
-  let buffer: Buffer | undefined;
   const read = (): void => {
+    file ??= openSync(path, "r");
     for (;;) {
-      buffer ??= Buffer.allocUnsafe(CHUNK);
-      const length = readSync(file, buffer, 0, CHUNK, position);
+      const size = fstatSync(file).size - position;
+      if (size <= 0) return;
+      const buffer = Buffer.allocUnsafe(Math.min(CHUNK, size));
+      const length = readSync(file, buffer, 0, buffer.length, position);
       if (length === 0) return;
       position += length;
       const lines = (rest + decoder.write(buffer.subarray(0, length))).split("\n");
@@ -200,6 +212,9 @@ function followLines(file: number, onLine: (line: string) => void): LineFollower
       rest += decoder.end();
       if (rest !== "") onLine(rest);
       rest = "";
+    },
+    close() {
+      if (file !== undefined) closeSync(file);
     },
   };
 }

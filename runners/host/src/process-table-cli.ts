@@ -71,6 +71,16 @@ function environmentOf(pid: string): readonly string[] {
   }
 }
 
+/** Sends a signal to one process; false when it is gone. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Sends a signal to a whole process group; false when the group is gone. */
 export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
   try {
@@ -86,11 +96,7 @@ export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean 
  * knows, and kills what is left after `graceMilliseconds`. Answers when the group is gone.
  */
 export async function endGroup(group: number, graceMilliseconds: number): Promise<void> {
-  try {
-    process.kill(group, "SIGINT");
-  } catch {
-    signalGroup(group, "SIGTERM");
-  }
+  if (!signalProcess(group, "SIGINT")) signalGroup(group, "SIGTERM");
   // Not our child: nothing signals its end, it can only be looked at.
   for (let waited = 0; waited < graceMilliseconds && isGroupAlive(group); waited += 25) await wait(25);
   signalGroup(group, "SIGKILL");

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256Hex } from "@xcloudflow/model/digest";
 import { z } from "zod";
@@ -148,10 +148,9 @@ function makeFolder(path: string): boolean {
   }
 }
 
+/** In place: a record torn by a crash counts as none, and the engine is found by its environment all the same. */
 function writeRecord(path: string, record: ScratchRecord): void {
-  const next = join(path, `${RECORD}.next`);
-  writeFileSync(next, JSON.stringify(record), { mode: 0o600 });
-  renameSync(next, join(path, RECORD));
+  writeFileSync(join(path, RECORD), JSON.stringify(record), { mode: 0o600 });
 }
 
 function readRecord(path: string): ScratchRecord | undefined {

@@ -10,6 +10,7 @@ import type { Attempt, LogStream, ProgressAction } from "./attempt.ts";
 import type { EngineOutput } from "./engine.ts";
 import { AttemptLostError } from "./engine-errors.ts";
 import { type EngineCommand, type EngineExit, runEngineProcess, type StopTimes } from "./engine-process-cli.ts";
+import type { EngineSpawner } from "./engine-spawner-cli.ts";
 import { unpackArchive } from "./module-archive.ts";
 import { SCRATCH_VARIABLE } from "./process-table-cli.ts";
 import { resolveReferences } from "./resolve-references.ts";
@@ -29,6 +30,7 @@ export interface AttemptOptions {
   readonly stateHttpAddress: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly stopTimes: StopTimes;
+  readonly spawner: EngineSpawner;
   /** Redaction keys are the tenant's and never change: asked for once a worker. */
   readonly redactionKeys: Map<string, Promise<Uint8Array>>;
   readonly onLog: (stream: LogStream, text: string) => void;
@@ -102,6 +104,7 @@ export function createAttempt(options: AttemptOptions): Attempt {
       if (sequence === 0) mkdirSync(outputFolder, { mode: 0o700 });
       sequence += 1;
       return runEngineProcess(command, {
+        spawner: options.spawner,
         outputFolder,
         sequence,
         signal,

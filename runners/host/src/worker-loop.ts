@@ -11,6 +11,7 @@ import { createNewsBuffer } from "./attempt-news.ts";
 import type { Engine } from "./engine.ts";
 import { AttemptCanceledError, AttemptLostError, AttemptTimedOutError, EngineMissingError } from "./engine-errors.ts";
 import type { StopTimes } from "./engine-process-cli.ts";
+import { createEngineSpawner } from "./engine-spawner-cli.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
 import { performTask } from "./perform-task.ts";
 import { recoverLeftState } from "./recover-left-state.ts";
@@ -69,6 +70,7 @@ export function createWorker(options: WorkerOptions): Worker {
     heartbeatMilliseconds: options.heartbeatMilliseconds ?? 3_000,
   });
   const stopTimes = options.stopTimes ?? { afterInterrupt: 60_000, afterTerminate: 10_000 };
+  const spawner = createEngineSpawner();
   const redactionKeys = new Map<string, Promise<Uint8Array>>();
   const closing = new AbortController();
   const running = new Set<AbortController>();
@@ -146,6 +148,7 @@ export function createWorker(options: WorkerOptions): Worker {
         stateHttpAddress: options.stateHttpAddress,
         environment: options.environment,
         stopTimes,
+        spawner,
         redactionKeys,
         onLog: (stream, text) => news.log(stream, text),
         onProgress: (resource, action, message) => news.progress(resource, action, message),
@@ -246,6 +249,7 @@ export function createWorker(options: WorkerOptions): Worker {
       if (cancel) for (const ending of running) ending.abort(new AttemptCanceledError("possible"));
       await Promise.all([...slots, swept]);
       leases.close();
+      spawner.close();
     },
   };
 }
