@@ -291,6 +291,13 @@ forEachDatabase("audit", [auditSchema, sourceSchema], (fixture) => {
     await other.close();
   });
 
+  it("writes everything the bus holds before it closes", async () => {
+    const closing = await openAudit(fixture.database(), folder);
+    await closing.publish(Array.from({ length: 700 }, (_, number) => event("closing", number)));
+    await closing.close();
+    assert.equal((await audit.verify("closing")).size, 700n);
+  });
+
   it("ignores what is no event, and says so", async () => {
     await audit.bus.publish("xcf.event.odd.a.b.c", { id: "odd", data: new TextEncoder().encode("{}") });
     await filled("odd", 1);

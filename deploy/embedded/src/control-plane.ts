@@ -7,6 +7,7 @@ import { apiRoutes } from "@xcloudflow/api/api-rpc";
 import { type ApiService, createApiService } from "@xcloudflow/api/api-service";
 import type { ApiTables } from "@xcloudflow/api/migrations/api-tables";
 import { createAuditService } from "@xcloudflow/audit/audit-service";
+import { republishUnaudited } from "@xcloudflow/audit/outbox-history-store";
 import { signAttemptToken } from "@xcloudflow/chassis/attempt-token";
 import { createClients, type ServiceClients } from "@xcloudflow/chassis/clients";
 import type { Clock } from "@xcloudflow/chassis/clock";
@@ -162,7 +163,9 @@ export async function startEmbedded({ dir, environment, clock, version }: Embedd
     audit.routes,
   );
 
-  const relays = startRelays(database, bus, clock, logger, ["orchestrator", "state", "secrets", "policy", "api"]);
+  const sources = ["orchestrator", "state", "secrets", "policy", "api"];
+  await republishUnaudited(database, sources);
+  const relays = startRelays(database, bus, clock, logger, sources);
   const backend = await serveStateBackend((request, response) => void state.httpHandler(request, response));
   await orchestrator.recover();
   const worker = await startWorker({

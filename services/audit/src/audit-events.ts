@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Bus, Delivery, Subscription } from "@xcloudflow/chassis/bus";
 import { decodeEvent } from "@xcloudflow/chassis/event";
 import { CodedError } from "@xcloudflow/model/coded-error";
@@ -15,7 +16,7 @@ const LINGER_MS = 20;
 
 /** Puts every event on the bus into its tenant's log. An event is acknowledged when it is committed there. */
 export interface EventListener {
-  /** Waits for what is being written; what the bus still holds stays there. */
+  /** Writes what the bus holds already, then listens no more. */
   close(): Promise<void>;
 }
 
@@ -34,9 +35,12 @@ export async function listenForEvents(context: AuditContext, bus: Bus): Promise<
   }
   return {
     async close() {
-      const stopped = Promise.all(subscriptions.map((subscription) => subscription.unsubscribe()));
-      await batcher.flush();
-      await stopped;
+      // Each event written lets a worker take the next from the bus, which shows a turn of the event loop later.
+      do {
+        await batcher.flush();
+        await setImmediate();
+      } while (batcher.size() > 0);
+      await Promise.all(subscriptions.map((subscription) => subscription.unsubscribe()));
     },
   };
 

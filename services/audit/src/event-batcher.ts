@@ -16,6 +16,8 @@ export interface EventBatcher {
   add(event: AuditedEvent): Promise<void>;
   /** Writes what is waiting. */
   flush(): Promise<void>;
+  /** How many wait to be written, or are being written. */
+  size(): number;
 }
 
 interface Waiting {
@@ -25,6 +27,7 @@ interface Waiting {
 
 export function createEventBatcher({ clock, lingerMs, most, write }: EventBatcherOptions): EventBatcher {
   let waiting: Waiting[] = [];
+  let unsettled = 0;
   let timer: CancelTimer | undefined;
   let writing: Promise<void> = Promise.resolve();
 
@@ -50,6 +53,8 @@ export function createEventBatcher({ clock, lingerMs, most, write }: EventBatche
       for (const { settle } of group) settle.resolve();
     } catch (error) {
       for (const { settle } of group) settle.reject(error);
+    } finally {
+      unsettled -= group.length;
     }
   }
 
@@ -57,10 +62,12 @@ export function createEventBatcher({ clock, lingerMs, most, write }: EventBatche
     add(event) {
       const settle = Promise.withResolvers<void>();
       waiting.push({ event, settle });
+      unsettled += 1;
       if (waiting.length >= most) void flush();
       else timer ??= clock.schedule(lingerMs, () => void flush());
       return settle.promise;
     },
     flush,
+    size: () => unsettled,
   };
 }
