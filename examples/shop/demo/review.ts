@@ -49,7 +49,7 @@ export const applyMerged: Step = async (stage) => {
   await stage.git(DANA, "merge", "-q", "keep-events");
   await stage.edit(INES, "README.md", "# Shop", "# The shop", "Correct the title");
   await stage.xcf(DANA, `apply ${changeSet}`, { code: 0, says: ["Applied"], keep: [/^✓/, /^Applied/] });
-  await stage.xcf(DANA, "why prod/queue/events", { code: 0, says: ["succeeded"], keep: [/run_/] });
+  await stage.xcf(DANA, "plan --env prod", { code: 0, meaning: "nothing to change", says: ["Nothing to change"] });
 };
 
 export const denyPublic: Step = async (stage) => {
@@ -93,15 +93,26 @@ export const catchTampering: Step = async (stage) => {
   stage.tell(
     "The record cannot be changed without being noticed",
     "Every plan, decision, approval, lock and apply is a leaf of a Merkle tree whose checkpoints are signed. The export is " +
-      "verified without a control plane; then somebody edits one line of it.",
+      "verified without a control plane; then somebody writes another name over Lee's.",
   );
+  await stage.xcf(LEE, "audit query --type orchestrator.approval", {
+    code: 0,
+    says: ["lee@shop.example", "dana@shop.example"],
+  });
   await stage.xcf(LEE, "audit export --log audit.jsonl --checkpoint audit.checkpoint", { code: 0 });
-  await stage.xcf(LEE, "audit verify --log audit.jsonl --checkpoint audit.checkpoint", { code: 0 });
+  await stage.xcf(LEE, "audit verify --log audit.jsonl --checkpoint audit.checkpoint", {
+    code: 0,
+    says: ["Intact"],
+  });
   const path = join(stage.folder, "audit.jsonl");
   const log = await readFile(path, "utf8");
   const forged = log.replaceAll("lee@shop.example", "mia@shop.example");
   if (forged === log) throw new Error("the audit log does not name Lee");
   await writeFile(path, forged);
   stage.type(DANA, "sed -i s/lee@shop.example/mia@shop.example/ audit.jsonl");
-  await stage.xcf(LEE, "audit verify --log audit.jsonl --checkpoint audit.checkpoint", { code: 1 });
+  await stage.xcf(LEE, "audit verify --log audit.jsonl --checkpoint audit.checkpoint", {
+    code: 1,
+    meaning: "tampered with",
+    says: ["Tampered with"],
+  });
 };

@@ -21,7 +21,7 @@ export function createScreen(write: (text: string) => void, styled: boolean, ste
       write(`${style(2, `${prompt}$`)} ${style(1, typed)}\n`);
     },
     answer(text, keep) {
-      for (const line of choose(text, keep)) write(`   ${clip(line)}\n`);
+      for (const line of choose(text, keep)) for (const row of fold(line)) write(`   ${row}\n`);
     },
     note(text) {
       write(`${style(2, `   ${clip(text)}`)}\n`);
@@ -56,8 +56,17 @@ export function choose(text: string, keep: readonly Keep[]): string[] {
   return chosen;
 }
 
+/** A statement gets a second row where it is long, a detail (which is indented) is cut. */
+function fold(line: string): string[] {
+  const room = WIDTH - 3;
+  if (line.length <= room || line.startsWith(" ")) return [clip(line)];
+  const space = line.lastIndexOf(" ", room);
+  const end = space > room / 2 ? space : room;
+  return [line.slice(0, end), `  ${clip(line.slice(end).trimStart())}`];
+}
+
 function clip(line: string): string {
-  return line.length > WIDTH - 3 ? `${line.slice(0, WIDTH - 4)}…` : line;
+  return line.length > WIDTH - 5 ? `${line.slice(0, WIDTH - 6)}…` : line;
 }
 
 function wrap(prose: string): string[] {
