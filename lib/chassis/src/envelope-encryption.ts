@@ -142,7 +142,10 @@ function decrypt(
     const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
     if (aad !== undefined) decipher.setAAD(aad);
     decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
-    return Buffer.concat([decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES)), decipher.final()]);
+    const plain = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES));
+    // In this mode `final` gives no bytes, it only checks the tag; until then `plain` may be anything.
+    decipher.final();
+    return plain;
   } catch (cause) {
     throw new EnvelopeTamperedError(where, "an encrypted piece is not what was stored there", cause);
   }

@@ -13,7 +13,7 @@ export async function* piecesOf(source: AsyncIterable<Uint8Array>, pieceBytes = 
     for (let rest = chunk; rest.length > 0; ) {
       // A full piece waits for the next byte: only then is it known not to be the last.
       if (held === pieceBytes) {
-        yield { bytes: Buffer.concat(parts), last: false };
+        yield { bytes: joined(parts), last: false };
         parts = [];
         held = 0;
       }
@@ -23,5 +23,10 @@ export async function* piecesOf(source: AsyncIterable<Uint8Array>, pieceBytes = 
       rest = rest.subarray(part.length);
     }
   }
-  yield { bytes: Buffer.concat(parts), last: true };
+  yield { bytes: joined(parts), last: true };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  return only !== undefined && parts.length === 1 ? only : Buffer.concat(parts);
 }

@@ -23,7 +23,7 @@ export class StateLockHeldError extends CodedError {
     super("STATE_LOCK_HELD", "conflict", {
       what: `the state is locked by ${lock.holder.name} (lock ${lock.id})`,
       where: unit,
-      hint: "wait until it is released; if its holder is gone, `xcf unlock` or `terraform force-unlock` breaks it",
+      hint: "wait until it is released; if its holder is gone, `xcf unlock --engine` or `terraform force-unlock` breaks it",
     });
     this.lock = lock;
   }
