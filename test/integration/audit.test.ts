@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type AuditServiceInstance, createAuditService } from "@xcloudflow/audit/audit-service";
+import { createFileCheckpointWitness } from "@xcloudflow/audit/file-checkpoint-witness";
 import { auditSchema } from "@xcloudflow/audit/migrations/migrations";
 import { republishUnaudited } from "@xcloudflow/audit/outbox-history-store";
 import { as, type Caller } from "@xcloudflow/chassis/caller";
@@ -20,7 +21,7 @@ import { appendEvents, outboxTable } from "@xcloudflow/database/outbox";
 import { createRelay } from "@xcloudflow/database/relay";
 import { findUnprotectedRelations } from "@xcloudflow/database/row-security";
 import { tenantScope } from "@xcloudflow/database/scope";
-import { formatCheckpointFile, formatExportLine } from "@xcloudflow/model/audit-export";
+import { formatCheckpointFile, formatExportLine, parseCheckpointFile } from "@xcloudflow/model/audit-export";
 import { verifyExport } from "@xcloudflow/model/audit-verification";
 import { openCheckpoint, parseCheckpoint } from "@xcloudflow/model/checkpoint";
 import { hashLeaf } from "@xcloudflow/model/merkle";
@@ -439,6 +440,8 @@ forEachDatabase("audit", [auditSchema, sourceSchema], (fixture) => {
       await audit.publish([event("cut-back", 5), event("cut-back", 6)]);
       await audit.settled("cut-back", 7);
       const honest = await audit.exported("cut-back");
+      // The newest checkpoint leaves the database a moment after the commit that subscribers see.
+      await untilWitnessed(join(folder, "checkpoints"), honest.checkpoint);
       await asOwner(
         `delete from audit.entries where tenant = 'cut-back' and index >= 5`,
         `delete from audit.nodes where tenant = 'cut-back' and (index + 1) * (2 ^ level) > 5`,
@@ -525,6 +528,16 @@ async function snapshotLog(database: OwnedDatabase, tenant: string): Promise<str
     }>`select encode(frontier, 'hex') as frontier from audit.logs`.execute(tx);
     return rows[0]?.frontier ?? "";
   });
+}
+
+async function untilWitnessed(folder: string, checkpoint: string): Promise<void> {
+  const { origin, size } = parseCheckpoint(parseCheckpointFile(checkpoint).note);
+  const witness = createFileCheckpointWitness(folder);
+  const deadline = Date.now() + 5_000;
+  for (let note = ""; note === "" || parseCheckpoint(note).size < size; note = (await witness.latest(origin)) ?? "") {
+    if (Date.now() > deadline) assert.fail(`the checkpoint over ${size} entries did not leave the database`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 async function untilLogged({ log }: Audit, pattern: RegExp): Promise<void> {
