@@ -161,6 +161,14 @@ function bundleRevision(files: readonly { readonly path: string; readonly conten
   return `sha256:${hash.digest("hex")}`;
 }
 
+const encoded = new WeakMap<AppliedPointer, Uint8Array>();
+
+function encodeOnce(pointer: AppliedPointer): Uint8Array {
+  const bytes = encoded.get(pointer) ?? encodeDocument(pointer);
+  encoded.set(pointer, bytes);
+  return bytes;
+}
+
 function stateRoutes(
   artefacts: Map<string, Buffer>,
   applied: Map<string, AppliedPointer>,
@@ -183,7 +191,7 @@ function stateRoutes(
             (environment === "" || pointer.environment === environment) &&
             (units.length === 0 || units.includes(pointer.address)),
         )
-        .map(encodeDocument),
+        .map(encodeOnce),
     }),
     listStates: () => ({ states: [...stateful].map((unit) => ({ unit, version: 1n })) }),
   };

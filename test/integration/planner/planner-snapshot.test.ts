@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openGit } from "@xcloudflow/planner/git-cli";
 import { snapshotCommit } from "@xcloudflow/planner/open-snapshot";
+import { createTreeReader } from "@xcloudflow/planner/tree-reader";
 import { unpackArchive } from "@xcloudflow/runner-host/module-archive";
 import { makeRepository } from "./git-fixture-cli.ts";
 import { composition, environment, shopFiles } from "./monorepo-fixture.ts";
@@ -221,7 +222,7 @@ test("replaced objects and forged names in a tree are not followed", async () =>
   repository.git("replace", good, repository.git("rev-parse", "HEAD:modules/web/main.tf"));
   const git = await openGit(repository.directory);
   try {
-    const snapshot = await snapshotCommit(git, head);
+    const snapshot = await snapshotCommit(git, createTreeReader(git), head);
     const file = snapshot.file("modules/web/main.tf");
     assert.ok(file);
     assert.equal((await snapshot.read([file])).get(good)?.toString(), "good\n");
