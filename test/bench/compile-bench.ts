@@ -25,8 +25,14 @@ console.log("made");
 using planner = makePlanner();
 let t = performance.now();
 let cpu = process.cpuUsage();
-const mark = (): void => { t = performance.now(); cpu = process.cpuUsage(); };
-const took = (): string => { const c = process.cpuUsage(cpu); return `${Math.round(performance.now() - t)} ms wall ${Math.round((c.user + c.system) / 1000)} ms cpu`; };
+const mark = (): void => {
+  t = performance.now();
+  cpu = process.cpuUsage();
+};
+const took = (): string => {
+  const c = process.cpuUsage(cpu);
+  return `${Math.round(performance.now() - t)} ms wall ${Math.round((c.user + c.system) / 1000)} ms cpu`;
+};
 mark();
 const first = await planner.compileOnly({ repository: repository.directory });
 console.log("cold", took(), first.units.length, first.units.filter((u) => u.selected).length);

@@ -1,32 +1,34 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { GitFailedError } from "./git-errors.ts";
 import { type GitSettings, spawnGit } from "./git-process-cli.ts";
-import { objectId } from "./object-id.ts";
 
-/** Reads the contents of objects by their ids. */
-export interface BlobReader {
-  /** @throws {GitFailedError} when one is missing or not a blob. */
-  read(oids: readonly string[]): Promise<Map<string, Buffer>>;
+/** An object as `git cat-file` prints it. */
+export interface GitObject {
+  readonly oid: string;
+  readonly type: string;
+  readonly content: Buffer;
+}
+
+/** Reads objects by their names. */
+export interface ObjectReader {
+  /** In the order of the names; undefined for what is not there, or means more than one object. */
+  read(names: readonly string[]): Promise<(GitObject | undefined)[]>;
   close(): void;
 }
 
-interface Waiting {
-  readonly oid: string;
-  readonly resolve: (content: Buffer) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** A resident `git cat-file --batch`: started at the first read, started again when it has died. */
-export function createBlobReader(settings: GitSettings, directory: string): BlobReader {
+/**
+ * A resident `git cat-file --batch`: started at the first read, started again when it has died. A name goes in as one
+ * line, so that it can be no option; whoever calls sees to it that it has no line break.
+ */
+export function createObjectReader(settings: GitSettings, directory: string): ObjectReader {
   let running: BatchProcess | undefined;
   return {
-    async read(oids) {
-      const unique = [...new Set(oids.map(objectId))];
-      if (unique.length === 0) return new Map();
-      if (running === undefined || running.ended)
+    async read(names) {
+      if (names.length === 0) return [];
+      if (running === undefined || running.ended) {
         running = new BatchProcess(spawnGit(settings, directory, ["cat-file", "--batch"]));
-      const contents = await running.ask(unique);
-      return new Map(unique.map((oid, index) => [oid, contents[index] ?? Buffer.alloc(0)]));
+      }
+      return running.ask(names);
     },
     close() {
       running?.end();
@@ -34,11 +36,18 @@ export function createBlobReader(settings: GitSettings, directory: string): Blob
   };
 }
 
-/** Questions go in as lines, answers come out in the same order: `<id> blob <size>`, the bytes, a newline. */
+interface Question {
+  readonly resolve: (object: GitObject | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const FOUND = /^([0-9a-f]{40}|[0-9a-f]{64}) ([a-z]+) (\d+)$/;
+
+/** Questions go in as lines; answers come out in their order: `<id> <type> <size>`, the bytes, a newline. */
 class BatchProcess {
   ended = false;
   readonly #child: ChildProcessWithoutNullStreams;
-  #waiting: Waiting[] = [];
+  #questions: Question[] = [];
   #next = 0;
   #chunks: Buffer[] = [];
   #buffered = 0;
@@ -59,11 +68,11 @@ class BatchProcess {
     child.on("close", () => this.#fail(new GitFailedError("cat-file ended early")));
   }
 
-  ask(oids: readonly string[]): Promise<Buffer[]> {
-    const answers = oids.map(
-      (oid) => new Promise<Buffer>((resolve, reject) => this.#waiting.push({ oid, resolve, reject })),
+  ask(names: readonly string[]): Promise<(GitObject | undefined)[]> {
+    const answers = names.map(
+      () => new Promise<GitObject | undefined>((resolve, reject) => this.#questions.push({ resolve, reject })),
     );
-    this.#child.stdin.write(`${oids.join("\n")}\n`);
+    this.#child.stdin.write(`${names.join("\n")}\n`);
     return Promise.all(answers);
   }
 
@@ -76,38 +85,36 @@ class BatchProcess {
     let [data] = this.#chunks;
     if (data === undefined) return;
     if (this.#chunks.length > 1) data = Buffer.concat(this.#chunks);
-    for (let newline = data.indexOf(10); newline !== -1; newline = data.indexOf(10)) {
-      const current = this.#waiting[this.#next];
-      const [oid, type, length] = data.toString("latin1", 0, newline).split(" ");
-      if (current === undefined || type !== "blob" || oid !== current.oid) {
-        const what = type === "missing" ? "missing" : `a ${type}`;
-        this.#fail(
-          new GitFailedError(
-            current === undefined ? "cat-file answered without being asked" : `object ${current.oid} is ${what}`,
-          ),
-        );
-        this.#child.kill("SIGKILL");
-        return;
+    let at = 0;
+    for (let newline = data.indexOf(10); newline !== -1; newline = data.indexOf(10, at)) {
+      const question = this.#questions[this.#next];
+      if (question === undefined) return this.#fail(new GitFailedError("cat-file answered without being asked"));
+      const [, oid, type, length] = FOUND.exec(data.toString("latin1", at, newline)) ?? [];
+      const size = oid === undefined ? -1 : Number(length);
+      const end = newline + 1 + size;
+      if (data.length < end + 1) {
+        this.#expected = end + 1 - at;
+        break;
       }
-      const end = newline + 1 + Number(length);
-      this.#expected = data.length > end ? 0 : end + 1;
-      if (this.#expected > 0) break;
+      this.#expected = 0;
       this.#next += 1;
-      current.resolve(data.subarray(newline + 1, end));
-      data = data.subarray(end + 1);
+      at = end + 1;
+      const found = oid !== undefined && type !== undefined;
+      question.resolve(found ? { oid, type, content: data.subarray(newline + 1, end) } : undefined);
     }
-    this.#chunks = data.length === 0 ? [] : [data];
-    this.#buffered = data.length;
-    if (this.#next < this.#waiting.length) return;
-    this.#waiting = [];
+    this.#chunks = at === data.length ? [] : [data.subarray(at)];
+    this.#buffered = data.length - at;
+    if (this.#next < this.#questions.length) return;
+    this.#questions = [];
     this.#next = 0;
   }
 
-  #fail(error: Error): void {
+  #fail(error: Error): undefined {
     this.ended = true;
-    const pending = this.#waiting.slice(this.#next);
-    this.#waiting = [];
+    const pending = this.#questions.slice(this.#next);
+    this.#questions = [];
     this.#chunks = [];
+    this.#child.kill("SIGKILL");
     for (const { reject } of pending) reject(error);
   }
 }

@@ -1,14 +1,7 @@
 import { posix } from "node:path";
 import { SnapshotUnsafeError } from "./git-errors.ts";
 import type { LruCache } from "./lru-cache.ts";
-import {
-  resolvePath,
-  type Snapshot,
-  type SnapshotFile,
-  type SnapshotFolder,
-  submoduleError,
-  unsafePathError,
-} from "./snapshot.ts";
+import { checkFolder, resolvePath, type Snapshot, type SnapshotFile, type SnapshotFolder } from "./snapshot.ts";
 import { isLocalSource, isTerraformFile, scanTerraformSources, type TerraformSource } from "./terraform-sources.ts";
 
 /** A file of a module's archive; links have become what they point to. */
@@ -28,6 +21,8 @@ export interface Closure {
   readonly key: string;
   /** Paths of the repository that it is made of. */
   readonly paths: readonly string[];
+  /** Nothing but the module's own folder decides what is in it. */
+  readonly selfContained: boolean;
   /** In the order of their paths. Worked out when asked. */
   readonly listFiles: () => Promise<ClosureFile[]>;
 }
@@ -130,7 +125,7 @@ async function describeClosure(
   const joined = (path: string): string => [prefix, path].filter((part) => part !== "").join("/");
   const links: string[] = [];
   for (const root of roots) {
-    checkFolder(snapshot, root.real);
+    checkFolder(snapshot, root.real.path);
     if (root.real.linked)
       for (const file of await expandFolder(snapshot, root)) links.push(`${file.path}=${file.file.oid}`);
   }
@@ -141,6 +136,7 @@ async function describeClosure(
   return {
     path: joined(folder) || ".",
     paths: prefix === "" ? [...roots.map(({ real }) => real.path), ...single.map(({ file }) => file.path)] : [],
+    selfContained: roots.length === 1 && single.length === 0 && links.length === 0,
     key: [prefix, folder, ...parts.sort(), ...links].join("\n"),
     listFiles: async () => {
       const files = new Map<string, ClosureFile>();
@@ -181,14 +177,6 @@ async function realFile(snapshot: Snapshot, path: string): Promise<ClosureFile> 
   });
 }
 
-function checkFolder(snapshot: Snapshot, { path }: SnapshotFolder): void {
-  const inside = (other: string): boolean => path === "" || other === path || other.startsWith(`${path}/`);
-  const submodule = snapshot.submodules.find(inside);
-  if (submodule !== undefined) throw submoduleError(submodule);
-  const unsafe = snapshot.unsafePaths.find(inside);
-  if (unsafe !== undefined) throw unsafePathError(unsafe);
-}
-
 const MAX_LINKED_FILES = 100_000;
 
 /** The folder's files with every symbolic link replaced by what it points to. */
@@ -198,7 +186,7 @@ async function expandFolder(snapshot: Snapshot, { path, real }: Included): Promi
     { folder: real, at: path, within: [real.path] },
   ];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    checkFolder(snapshot, next.folder);
+    checkFolder(snapshot, next.folder.path);
     const skip = next.folder.path === "" ? 0 : next.folder.path.length + 1;
     for (const file of next.folder.files) {
       const at = [next.at, file.path.slice(skip)].filter((part) => part !== "").join("/");

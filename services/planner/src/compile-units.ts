@@ -196,7 +196,8 @@ function isOlderOrEqual(dependency: AppliedPointer | undefined, consumer: Applie
  * between two units is taken out), it is let go.
  */
 function keepOrderable(units: readonly UnselectedUnit[], edges: readonly Edge[]): readonly Edge[] {
-  if (isOrderable(units, edges)) return edges;
+  // Without a unit that goes there is nothing to let go, and the repository's own circles have been refused.
+  if (units.every(({ action }) => action === "apply") || isOrderable(units, edges)) return edges;
   const actions = new Map(units.map(({ address, action }) => [address, action]));
   return edges.filter(({ from, to }) => !(actions.get(to) === "destroy" && actions.get(from) === "apply"));
 }

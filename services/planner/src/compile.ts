@@ -37,11 +37,11 @@ export interface CompileQuestion extends CompileRequest {
  */
 export async function compileEnvironment(context: PlannerContext, question: CompileQuestion): Promise<Compilation> {
   const repository = await context.repositories.open(question.repository);
-  const { git, reader } = repository;
+  const { git, trees, reader } = repository;
   const commit = await git.resolveCommit(question.head === "" ? "HEAD" : question.head);
   const base = question.base === "" ? undefined : await git.resolveCommit(question.base);
   const proposal = await reader.read(
-    question.dirty ? await snapshotWorkTree(git, commit) : await snapshotCommit(git, commit),
+    question.dirty ? await snapshotWorkTree(git, commit) : await snapshotCommit(git, trees, commit),
     "proposal",
   );
   refuseErrors(proposal.problems, question.dirty ? "the work tree" : commit);
@@ -99,13 +99,13 @@ function refuseErrors(problems: readonly Problem[], where: string): void {
 
 /** Undefined before anything governs: then the proposal's own rules are trusted. */
 async function readGoverning(
-  { git, reader }: OpenRepository,
+  { git, trees, reader }: OpenRepository,
   { governanceCommit }: CompileQuestion,
   head: string,
 ): Promise<RepositoryContent | undefined> {
   if (governanceCommit === "") return undefined;
   const commit = await git.resolveCommit(governanceCommit);
-  const content = await reader.read(await snapshotCommit(git, commit), "governing");
+  const content = await reader.read(await snapshotCommit(git, trees, commit), "governing");
   if (commit !== head) refuseErrors(content.problems, `the governance commit ${commit}`);
   return content;
 }
@@ -193,7 +193,7 @@ function authoredUnits(
   return units.flatMap(({ address, selected, movedFrom }) => {
     const unit = declared.get(address);
     if (!selected || unit === undefined) return [];
-    const paths = [unit.source.composition.source.file, ...(modules.get(address)?.packed.closure.paths ?? [])].filter(
+    const paths = [unit.source.composition.source.file, ...(modules.get(address)?.packed.paths ?? [])].filter(
       (path) => path !== "",
     );
     return [{ appliedCommit: pointers.get(movedFrom ?? address)?.commit, paths }];

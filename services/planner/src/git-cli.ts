@@ -1,16 +1,15 @@
 import { isAbsolute } from "node:path";
-import { createBlobReader } from "./cat-file-cli.ts";
+import { createObjectReader } from "./cat-file-cli.ts";
 import { CommitUnknownError, GitFailedError, RepositoryUnreadableError } from "./git-errors.ts";
 import { DEFAULT_GIT, firstLine, type GitResult, type GitSettings, READ_ONLY, runGit } from "./git-process-cli.ts";
-import { isObjectId, isPlausibleReference, objectId } from "./object-id.ts";
+import { isPlausibleReference, objectId } from "./object-id.ts";
 
 const MAX_PATHS_LENGTH = 60_000;
 
-/** One line of `git ls-tree`. Trees are listed too, so that a folder's own object id is known. */
-export interface TreeLine {
-  readonly path: string;
-  readonly mode: string;
-  readonly oid: string;
+/** A commit and the tree it is of. */
+export interface ResolvedCommit {
+  readonly commit: string;
+  readonly tree: string;
 }
 
 /** A repository opened for reading. Reads objects by their ids, never the work tree, unless asked to list it. */
@@ -22,10 +21,10 @@ export interface Git {
   resolveCommit(reference: string): Promise<string>;
   /** The object id of a commit's root tree. */
   treeOf(commit: string): Promise<string>;
-  /** Every entry below a commit's or a tree's root, folders included, in git's order. */
-  listTree(treeish: string): Promise<TreeLine[]>;
   /** Contents by object id. @throws {GitFailedError} when one is missing or not a blob. */
   readBlobs(oids: readonly string[]): Promise<Map<string, Buffer>>;
+  /** Trees as git stores them, by object id. @throws {GitFailedError} when one is missing or not a tree. */
+  readTrees(oids: readonly string[]): Promise<Map<string, Buffer>>;
   /**
    * Lower-case e-mail addresses of authors, committers and co-authors of `base..head`; all history without `base`. With
    * paths, only of the commits that touched them.
@@ -58,7 +57,31 @@ export async function openGit(
   const [bare] = opened.stdout.toString().split("\n");
   const workTree =
     bare === "true" ? undefined : (await run(["rev-parse", "--show-toplevel"])).stdout.toString().trimEnd();
-  const batch = createBlobReader(settings, directory);
+  const objects = createObjectReader(settings, directory);
+
+  const commitAt = async (reference: string): Promise<ResolvedCommit> => {
+    if (!isPlausibleReference(reference)) throw new CommitUnknownError(directory, reference);
+    const [found] = await objects.read([`${reference}^{commit}`]);
+    const tree =
+      found?.type === "commit" ? /^tree ([0-9a-f]+)\n/.exec(found.content.toString("latin1", 0, 80))?.[1] : undefined;
+    if (found !== undefined && tree !== undefined) return { commit: found.oid, tree };
+    const shallow = (await run(["rev-parse", "--is-shallow-repository"])).stdout.toString().trim() === "true";
+    throw new CommitUnknownError(directory, reference, shallow);
+  };
+
+  const readObjects = async (type: "blob" | "tree", oids: readonly string[]): Promise<Map<string, Buffer>> => {
+    const unique = [...new Set(oids.map(objectId))];
+    const answers = await objects.read(unique);
+    return new Map(
+      unique.map((oid, index) => {
+        const object = answers[index];
+        if (object?.type === type) return [oid, object.content];
+        throw new GitFailedError(
+          `object ${oid} is ${object === undefined ? "missing" : `a ${object.type}, not a ${type}`}`,
+        );
+      }),
+    );
+  };
 
   const checked = async (args: readonly string[]): Promise<Buffer> => {
     const result = await run(args);
@@ -70,22 +93,13 @@ export async function openGit(
     directory,
     workTree,
     async resolveCommit(reference) {
-      if (!isPlausibleReference(reference)) throw new CommitUnknownError(directory, reference);
-      const result = await run(["rev-parse", "--verify", "--quiet", "--end-of-options", `${reference}^{commit}`]);
-      const commit = result.stdout.toString().trim();
-      if (result.status === 0 && isObjectId(commit)) return commit;
-      const shallow = (await run(["rev-parse", "--is-shallow-repository"])).stdout.toString().trim() === "true";
-      throw new CommitUnknownError(directory, reference, shallow);
+      return (await commitAt(reference)).commit;
     },
     async treeOf(commit) {
-      return (await checked(["rev-parse", "--verify", "--quiet", "--end-of-options", `${objectId(commit)}^{tree}`]))
-        .toString()
-        .trim();
+      return (await commitAt(objectId(commit))).tree;
     },
-    async listTree(treeish) {
-      return parseTree(await checked(["ls-tree", "-r", "-t", "-z", "--full-tree", objectId(treeish)]));
-    },
-    readBlobs: (oids) => batch.read(oids),
+    readBlobs: (oids) => readObjects("blob", oids),
+    readTrees: (oids) => readObjects("tree", oids),
     async listAuthors(head, base, paths = []) {
       const range = base === undefined ? [objectId(head)] : [objectId(head), `^${objectId(base)}`];
       // A list too long for a command line counts everybody, which is never too few.
@@ -114,20 +128,8 @@ export async function openGit(
         ),
       ];
     },
-    close: () => batch.close(),
+    close: () => objects.close(),
   };
-}
-
-function parseTree(output: Buffer): TreeLine[] {
-  const lines: TreeLine[] = [];
-  // Paths are bytes to git. One that is not UTF-8 decodes to a replacement character, which the snapshot refuses.
-  for (const record of output.toString().split("\0")) {
-    const tab = record.indexOf("\t");
-    if (tab === -1) continue;
-    const mode = record.slice(0, 6);
-    lines.push({ path: record.slice(tab + 1), mode, oid: record.slice(record.lastIndexOf(" ", tab) + 1, tab) });
-  }
-  return lines;
 }
 
 const ADDRESS_IN_TRAILER = /<([^<>\s]+)>/;

@@ -10,6 +10,7 @@ import type { ClosureProblem, ClosureRequest } from "./closure.ts";
 import type { ModulePacker, PackedModule } from "./module-packer.ts";
 import { type RemoteModule, type RemoteModules, RemoteModuleUnavailableError } from "./remote-modules.ts";
 import type { Snapshot } from "./snapshot.ts";
+import type { Tree } from "./tree.ts";
 
 /** A unit whose engine is decided, about to get its module. */
 export interface ModuleWish {
@@ -73,11 +74,16 @@ export function moduleContents(
         ? source.snapshot.folder(rootOf(ref.directory))
         : undefined;
   if (folder === undefined) return undefined;
-  const start = folder.path === "" ? 0 : folder.path.length + 1;
-  return enginesFromContents(
-    folder.files.filter(({ path }) => !path.includes("/", start)).map(({ path }) => path.slice(start)),
-  );
+  let engines = enginesOf.get(folder.tree);
+  if (engines === undefined) {
+    engines = enginesFromContents(folder.names);
+    enginesOf.set(folder.tree, engines);
+  }
+  return engines;
 }
+
+/** Folders that commits share are looked into once. */
+const enginesOf = new WeakMap<Tree, readonly EngineName[]>();
 
 function rootOf(directory: string): string {
   return directory === "." ? "" : directory;
@@ -104,7 +110,9 @@ export async function loadModules(
     configs.set(declared.address, varFiles.length === 0 ? config : { ...config, varFiles });
     const request = requestOf(sources, declared, engine, varFiles, problems);
     if (request === undefined) continue;
-    const key = [request.prefix, request.folder, request.terraform, request.snapshot.identity, ...varFiles].join("\n");
+    const key = [request.prefix, request.folder, request.terraform, request.snapshot.root.identity, ...varFiles].join(
+      "\n",
+    );
     const known = requests.get(key);
     if (known === undefined) requests.set(key, { request, wishes: [wish], unit: declared });
     else known.wishes.push(wish);

@@ -11,13 +11,11 @@ import {
 import { createLruCache, type LruCache } from "./lru-cache.ts";
 import type { SnapshotFile } from "./snapshot.ts";
 import { packTar } from "./tar.ts";
+import type { Tree } from "./tree.ts";
 
 /** A module ready to travel: the fields of a unit's `module`. */
-export interface PackedModule {
-  readonly archive: string;
-  readonly path: string;
-  readonly contentHash: string;
-  readonly closure: Closure;
+export interface PackedModule extends PackedDigest {
+  readonly request: ClosureRequest;
 }
 
 /** Turns module folders into content-addressed archives; what has been packed before is not read again. */
@@ -30,7 +28,10 @@ export interface ModulePacker {
 
 interface PackedDigest {
   readonly archive: string;
+  readonly path: string;
   readonly contentHash: string;
+  /** Paths of the repository that it is made of. */
+  readonly paths: readonly string[];
 }
 
 /** Archives larger than this are refused: a runner unpacks them for every attempt. */
@@ -42,31 +43,56 @@ const BATCH_FILES = 4_000;
 export function createModulePacker(): ModulePacker {
   const sources: SourceCache = createLruCache(100_000);
   const packed = createLruCache<string, PackedDigest>(100_000);
+  /** Modules that their own folder decides, by that folder: it is the same object in every commit that has it unchanged. */
+  const selfContained = new WeakMap<Tree, { readonly key: string; readonly digest: PackedDigest }>();
+
+  const packUnknown = async (
+    requests: readonly ClosureRequest[],
+  ): Promise<(PackedModule | readonly ClosureProblem[])[]> => {
+    await warmSources(requests, sources);
+    const closures: (Closure | ClosureProblem[])[] = [];
+    for (const request of requests) closures.push(await collectClosure(request, sources));
+    const missing = new Map<string, Closure>();
+    for (const closure of closures) {
+      if (!Array.isArray(closure) && packed.get(closure.key) === undefined) missing.set(closure.key, closure);
+    }
+    const fresh = await packMissing([...missing.values()], packed);
+    return requests.map((request, index) => {
+      const closure = closures[index] ?? [];
+      if (Array.isArray(closure)) return closure;
+      const digest = fresh.get(closure.key) ?? packed.get(closure.key);
+      if (digest === undefined) return [];
+      if (!("archive" in digest)) return [digest];
+      const tree = closure.selfContained ? request.snapshot.folder(request.folder)?.tree : undefined;
+      if (tree !== undefined) selfContained.set(tree, { key: requestKey(request), digest });
+      return { ...digest, request };
+    });
+  };
+
   return {
     async pack(requests) {
-      const closures: (Closure | ClosureProblem[])[] = [];
-      await warmSources(requests, sources);
-      for (const request of requests) closures.push(await collectClosure(request, sources));
-      const results = new Map<number, PackedModule | readonly ClosureProblem[]>();
-      const missing = new Map<string, Closure>();
-      for (const closure of closures)
-        if (!Array.isArray(closure) && packed.get(closure.key) === undefined) missing.set(closure.key, closure);
-      const fresh = await packMissing([...missing.values()], packed);
-      for (const [index, closure] of closures.entries()) {
-        if (Array.isArray(closure)) results.set(index, closure);
-        else {
-          const digest = fresh.get(closure.key) ?? packed.get(closure.key);
-          if (digest === undefined) continue;
-          results.set(index, "archive" in digest ? { ...digest, path: closure.path, closure } : [digest]);
-        }
+      const results: (PackedModule | readonly ClosureProblem[])[] = [];
+      const unknown: { readonly index: number; readonly request: ClosureRequest }[] = [];
+      for (const [index, request] of requests.entries()) {
+        const tree = request.files.paths.length === 0 ? request.snapshot.folder(request.folder)?.tree : undefined;
+        const known = tree && selfContained.get(tree);
+        if (known?.key === requestKey(request)) results[index] = { ...known.digest, request };
+        else unknown.push({ index, request });
       }
-      return requests.map((_request, index) => results.get(index) ?? []);
+      const found = await packUnknown(unknown.map(({ request }) => request));
+      for (const [position, { index }] of unknown.entries()) results[index] = found[position] ?? [];
+      return results;
     },
-    async archiveOf({ closure }) {
-      const files = await closure.listFiles();
+    async archiveOf({ request }) {
+      const closure = await collectClosure(request, sources);
+      const files = Array.isArray(closure) ? [] : await closure.listFiles();
       return packFiles(files, await readFiles(files));
     },
   };
+}
+
+function requestKey({ prefix, folder, terraform }: ClosureRequest): string {
+  return `${terraform} ${prefix} ${folder}`;
 }
 
 async function packMissing(
@@ -136,7 +162,9 @@ function digestFiles(
   }
   return {
     archive: `sha256:${createHash("sha256").update(packFiles(files, contents)).digest("hex")}`,
+    path: closure.path,
     contentHash: `sha256:${hash.digest("hex")}`,
+    paths: closure.paths,
   };
 }
 

@@ -4,16 +4,16 @@ import { lstat, open, readlink, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Git } from "./git-cli.ts";
 import { RepositoryUnreadableError, SnapshotUnsafeError } from "./git-errors.ts";
-import { buildSnapshot, type Snapshot, type SnapshotEntry } from "./snapshot.ts";
+import { buildSnapshot, type Snapshot } from "./snapshot.ts";
+import { makeTree, type Tree, type TreeEntry, type TreeLeaf } from "./tree.ts";
+import type { TreeReader } from "./tree-reader.ts";
 
 /** The files of a commit, read from git's objects: whatever the work tree holds does not matter. */
-export async function snapshotCommit(git: Git, commit: string): Promise<Snapshot> {
-  const [identity, entries] = await Promise.all([git.treeOf(commit), git.listTree(commit)]);
+export async function snapshotCommit(git: Git, trees: TreeReader, commit: string): Promise<Snapshot> {
   return buildSnapshot({
     commit,
     dirty: false,
-    identity,
-    entries,
+    root: await trees.read(await git.treeOf(commit)),
     read: (files) => git.readBlobs(files.map(({ oid }) => oid)),
   });
 }
@@ -33,7 +33,7 @@ export async function snapshotWorkTree(git: Git, commit: string): Promise<Snapsh
   const root = await realpath(workTree);
   const paths = (await git.listWorkTree()).sort();
   const realFolders = new Map<string, boolean>();
-  const files: SnapshotEntry[] = [];
+  const files: WorkTreeFile[] = [];
   for (const path of paths) {
     const folder = dirname(path);
     let real = realFolders.get(folder);
@@ -45,12 +45,10 @@ export async function snapshotWorkTree(git: Git, commit: string): Promise<Snapsh
     const entry = real ? await readEntry(root, path) : undefined;
     if (entry !== undefined) files.push(entry);
   }
-  const entries = withFolders(files);
   return buildSnapshot({
     commit,
     dirty: true,
-    identity: identityOf(files),
-    entries,
+    root: treeOfFiles(files),
     read: async (wanted) => {
       const contents = new Map<string, Buffer>();
       for (const { path, oid } of wanted) {
@@ -63,67 +61,82 @@ export async function snapshotWorkTree(git: Git, commit: string): Promise<Snapsh
   });
 }
 
+interface WorkTreeFile extends TreeLeaf {
+  readonly path: string;
+}
+
 async function readEntry(
   root: string,
   path: string,
   contents?: Map<string, Buffer>,
-): Promise<SnapshotEntry | undefined> {
+): Promise<WorkTreeFile | undefined> {
   const absolute = join(root, path);
   const stats = await lstat(absolute).catch(() => undefined);
   if (stats === undefined) return undefined;
-  if (stats.isDirectory()) return { path: path.replace(/\/$/, ""), mode: "160000", oid: "" };
-  if (stats.isSymbolicLink()) return keep(path, "120000", Buffer.from(await readlink(absolute)), contents);
+  if (stats.isDirectory()) return { path: path.replace(/\/$/, ""), kind: "submodule", oid: "" };
+  if (stats.isSymbolicLink()) return keep(path, "link", Buffer.from(await readlink(absolute)), contents);
   if (!stats.isFile()) return undefined;
   if (stats.size > MAX_FILE_BYTES)
     throw new SnapshotUnsafeError(path, `the file has ${stats.size} bytes`, "put it into .gitignore");
   const handle = await open(absolute, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    return keep(path, (stats.mode & 0o100) === 0 ? "100644" : "100755", await handle.readFile(), contents);
+    return keep(path, (stats.mode & 0o100) === 0 ? "file" : "executable", await handle.readFile(), contents);
   } finally {
     await handle.close();
   }
 }
 
-function keep(path: string, mode: string, content: Buffer, contents: Map<string, Buffer> | undefined): SnapshotEntry {
+function keep(
+  path: string,
+  kind: TreeLeaf["kind"],
+  content: Buffer,
+  contents: Map<string, Buffer> | undefined,
+): WorkTreeFile {
   const oid = createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
   contents?.set(oid, content);
-  return { path, mode, oid };
+  return { path, kind, oid };
 }
 
-function identityOf(files: readonly SnapshotEntry[]): string {
+/** Folders get identities made of their contents' ids; they are never mistaken for git's. */
+function treeOfFiles(files: readonly WorkTreeFile[]): Tree {
+  const folders = new Map<string, Map<string, TreeEntry>>([["", new Map()]]);
+  const membersOf = (folder: string): Map<string, TreeEntry> => {
+    const known = folders.get(folder);
+    if (known !== undefined) return known;
+    const made = new Map<string, TreeEntry>();
+    folders.set(folder, made);
+    membersOf(parentOf(folder));
+    return made;
+  };
+  for (const { path, kind, oid } of files) membersOf(parentOf(path)).set(nameOf(path), { kind, oid });
+  // The deepest first: a folder is made when everything in it is.
+  const paths = [...folders.keys()].sort((a, b) => depthOf(b) - depthOf(a));
+  let root = makeTree("", []);
+  for (const path of paths) {
+    const members = [...membersOf(path)].sort(([a], [b]) => (a < b ? -1 : 1));
+    const tree = makeTree(identityOf(members), members);
+    if (path === "") root = tree;
+    else membersOf(parentOf(path)).set(nameOf(path), tree);
+  }
+  return root;
+}
+
+function identityOf(members: readonly (readonly [string, TreeEntry])[]): string {
   const hash = createHash("sha256");
-  for (const { path, mode, oid } of files) hash.update(`${mode} ${oid} ${path}\0`);
+  for (const [name, entry] of members) {
+    hash.update(`${entry.kind} ${entry.kind === "tree" ? entry.identity : entry.oid} ${name}\0`);
+  }
   return `work-tree:${hash.digest("hex")}`;
 }
 
-/** Puts an entry before the files of each folder, as `git ls-tree -t` does. */
-function withFolders(files: readonly SnapshotEntry[]): SnapshotEntry[] {
-  const members = new Map<string, SnapshotEntry[]>();
-  const sorted = [...files].sort((a, b) => compareSegments(a.path, b.path));
-  for (const file of sorted) {
-    for (let slash = file.path.indexOf("/"); slash !== -1; slash = file.path.indexOf("/", slash + 1)) {
-      const folder = file.path.slice(0, slash);
-      const known = members.get(folder);
-      if (known === undefined) members.set(folder, [file]);
-      else known.push(file);
-    }
-  }
-  const entries: SnapshotEntry[] = [];
-  const placed = new Set<string>();
-  for (const file of sorted) {
-    for (let slash = file.path.indexOf("/"); slash !== -1; slash = file.path.indexOf("/", slash + 1)) {
-      const folder = file.path.slice(0, slash);
-      if (placed.has(folder)) continue;
-      placed.add(folder);
-      entries.push({ path: folder, mode: "040000", oid: identityOf(members.get(folder) ?? []) });
-    }
-    entries.push(file);
-  }
-  return entries;
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf("/"), 0));
 }
 
-/** Orders `a/b` before `a-b`, so that what is in a folder stands together. */
-function compareSegments(a: string, b: string): number {
-  const [left, right] = [a.replaceAll("/", "\0"), b.replaceAll("/", "\0")];
-  return left < right ? -1 : left > right ? 1 : 0;
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+function depthOf(path: string): number {
+  return path === "" ? 0 : path.split("/").length;
 }

@@ -102,13 +102,22 @@ async function judgeRoutes(
   declared: readonly DeclaredUnit[],
   { proposal, governing, governingUnits, sources, moved }: JudgeParts,
 ): Promise<UnitRoutes[]> {
+  const [proposedRules, governingRules] = [rulesText(proposal), governing && rulesText(governing)];
   const found = new Map<DeclaredUnit, UnitRoutes>();
   const open: { readonly unit: DeclaredUnit; readonly basis: readonly unknown[]; readonly questions: UnitQuestions }[] =
     [];
   for (const unit of declared) {
     const contents = moduleContents(sources, unit);
     const movedFrom = moved.get(unit.address);
-    const basis = [proposal.monorepo.approvalRules, governing?.expansion, contents?.join(), movedFrom];
+    const known = governingUnits.get(unit.address) ?? governingUnits.get(movedFrom ?? "");
+    const basis = [
+      proposedRules,
+      governingRules,
+      governing?.expansion.environment.value,
+      governing?.monorepo.platform?.value,
+      known,
+      contents,
+    ];
     const before = judged.get(unit);
     if (before?.basis.every((part, index) => part === basis[index])) found.set(unit, before.routes);
     else
@@ -130,6 +139,11 @@ async function judgeRoutes(
     found.set(unit, routes);
   }
   return declared.flatMap((unit) => found.get(unit) ?? []);
+}
+
+/** Approval rules as one text with their places; equal texts, equal rules. */
+function rulesText({ monorepo }: RouteSide): string {
+  return JSON.stringify(monorepo.approvalRules.map(({ value, source, index }) => [source.reference(index, []), value]));
 }
 
 async function askRoutes(

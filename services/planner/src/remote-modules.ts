@@ -7,6 +7,7 @@ import { fetchCommit } from "./git-fetch.ts";
 import type { GitSettings } from "./git-process-cli.ts";
 import { snapshotCommit } from "./open-snapshot.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { createTreeReader } from "./tree-reader.ts";
 
 /** Thrown when a `git::` module cannot be fetched, or its transport is not allowed. */
 export class RemoteModuleUnavailableError extends CodedError {
@@ -75,7 +76,7 @@ export function createRemoteModules(git: GitSettings, settings: RemoteModuleSett
         );
       });
       return {
-        snapshot: await snapshotCommit(local, commit),
+        snapshot: await snapshotCommit(local, createTreeReader(local), commit),
         prefix: `.xcf-modules/${createHash("sha256").update(url).digest("hex").slice(0, 16)}`,
       };
     },

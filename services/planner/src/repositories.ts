@@ -2,10 +2,12 @@ import { type Git, openGit } from "./git-cli.ts";
 import { RepositoryUnreadableError } from "./git-errors.ts";
 import type { GitSettings } from "./git-process-cli.ts";
 import { createRepositoryReader, type RepositoryReader } from "./repository-reader.ts";
+import { createTreeReader, type TreeReader } from "./tree-reader.ts";
 
 /** A repository kept open, with what has been read of it. */
 export interface OpenRepository {
   readonly git: Git;
+  readonly trees: TreeReader;
   readonly reader: RepositoryReader;
 }
 
@@ -27,7 +29,11 @@ export function createRepositories(settings: GitSettings): Repositories {
           new RepositoryUnreadableError(repository, "it is not a folder of this machine; clone it first"),
         );
       }
-      const opening = openGit(repository, settings).then((git) => ({ git, reader: createRepositoryReader() }));
+      const opening = openGit(repository, settings).then((git) => ({
+        git,
+        trees: createTreeReader(git),
+        reader: createRepositoryReader(),
+      }));
       opened.set(repository, opening);
       opening.catch(() => opened.delete(repository));
       return opening;

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
-import type { Expansion } from "@xcloudflow/model/dsl/expansion";
+import { isDeepStrictEqual } from "node:util";
+import type { DeclaredUnit, Expansion } from "@xcloudflow/model/dsl/expansion";
 import { compileMonorepo, dslStrictness, type ParseCache } from "@xcloudflow/model/dsl/monorepo";
-import type { Monorepo } from "@xcloudflow/model/dsl/monorepo-index";
+import { type Monorepo, PLATFORM_FILE } from "@xcloudflow/model/dsl/monorepo-index";
 import type { Problem as DslProblem } from "@xcloudflow/model/dsl/problem";
 import type { Problem } from "@xcloudflow/model/problems-found-error";
 import { createLruCache, type LruCache } from "./lru-cache.ts";
@@ -42,14 +42,20 @@ export function createRepositoryReader(): RepositoryReader {
   const known = createLruCache<string, Declarations>(KEPT_DECLARATIONS);
   const texts = createLruCache<string, string>(KEPT_TEXT, (text) => text.length);
   const parsed: Record<"proposal" | "governing", ParseCache> = { proposal: new Map(), governing: new Map() };
+  const last: Partial<Record<"proposal" | "governing", Declarations>> = {};
   return {
     async read(snapshot, role) {
-      const files = declarationFiles(snapshot);
-      const key = identityOf(files);
+      const key = declarationIdentity(snapshot);
       let declarations = known.get(key);
       if (declarations === undefined || !sameFolders(snapshot, declarations.folders)) {
-        declarations = readDeclarations(snapshot, await readTexts(snapshot, files, texts), parsed[role]);
+        const read = readDeclarations(
+          snapshot,
+          await readTexts(snapshot, declarationFiles(snapshot), texts),
+          parsed[role],
+        );
+        declarations = { ...read, expansions: keepUnits(read, last[role]) };
         known.set(key, declarations);
+        last[role] = declarations;
       }
       const { monorepo, problems, expansions } = declarations;
       return { snapshot, monorepo, problems, expansions, policyFiles: policyFilesOf(snapshot) };
@@ -57,19 +63,27 @@ export function createRepositoryReader(): RepositoryReader {
   };
 }
 
+/** Where declarations are; `dslStrictness` says which of the files below are some. */
+const DECLARING_FOLDERS = ["compositions", "envs", "policies"];
+
 function declarationFiles(snapshot: Snapshot): SnapshotFile[] {
+  const platform = snapshot.file(PLATFORM_FILE);
+  const files = DECLARING_FOLDERS.flatMap((folder) => snapshot.folder(folder)?.files ?? []);
   // A link could make one document two; the file it leads to is read where it is.
-  return snapshot.files.filter(({ path, kind }) => kind !== "link" && dslStrictness(path) !== undefined);
+  return [...(platform === undefined ? [] : [platform]), ...files].filter(
+    ({ path, kind }) => kind !== "link" && dslStrictness(path) !== undefined,
+  );
+}
+
+/** Equal identities, equal declarations. */
+function declarationIdentity(snapshot: Snapshot): string {
+  const folders = DECLARING_FOLDERS.map((folder) => snapshot.folder(folder)?.identity ?? "");
+  return [snapshot.file(PLATFORM_FILE)?.oid ?? "", ...folders].join(" ");
 }
 
 function policyFilesOf(snapshot: Snapshot): SnapshotFile[] {
   const files = snapshot.folder("policies")?.files ?? [];
   return files.filter(({ path, kind }) => kind !== "link" && /\.(?:rego|json|ya?ml)$/.test(path));
-}
-
-function identityOf(files: readonly SnapshotFile[]): string {
-  const lines = files.map(({ path, oid }) => `${oid} ${path}\n`);
-  return createHash("sha256").update(lines.join("")).digest("hex");
 }
 
 function hasFolder(snapshot: Snapshot, path: string): boolean {
@@ -91,6 +105,31 @@ function readDeclarations(snapshot: Snapshot, texts: ReadonlyMap<string, string>
   };
   const { monorepo, problems, expansions } = compileMonorepo(texts, { folderExists, cache });
   return { monorepo, problems: problems.map(fromDsl), expansions, folders };
+}
+
+/**
+ * The expansions with every unit that is declared as before as the same object, so that what has been worked out for it
+ * holds. A unit is made of its files, which are parsed once, and of what its references are bound to.
+ */
+function keepUnits(read: Declarations, before: Declarations | undefined): ReadonlyMap<string, Expansion> {
+  if (before === undefined || before.monorepo.platform?.value !== read.monorepo.platform?.value) return read.expansions;
+  return new Map(
+    [...read.expansions].map(([name, expansion]) => {
+      const old = before.expansions.get(name);
+      if (old === undefined || old.environment.value !== expansion.environment.value) return [name, expansion];
+      const known = new Map(old.units.map((unit) => [unit.address, unit]));
+      return [name, { ...expansion, units: expansion.units.map((unit) => sameUnit(known.get(unit.address), unit)) }];
+    }),
+  );
+}
+
+function sameUnit(before: DeclaredUnit | undefined, unit: DeclaredUnit): DeclaredUnit {
+  const same =
+    before !== undefined &&
+    before.source.composition.value === unit.source.composition.value &&
+    before.source.moduleIndex === unit.source.moduleIndex &&
+    isDeepStrictEqual(before.inputs, unit.inputs);
+  return same ? before : unit;
 }
 
 async function readTexts(

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { SnapshotUnsafeError } from "./git-errors.ts";
+import { entryAt, flawOf, leavesOf, type Tree } from "./tree.ts";
 
 /** A file of a snapshot. `link` is a symbolic link whose content is its target. */
 export interface SnapshotFile {
@@ -12,11 +13,14 @@ export interface SnapshotFile {
 /** A folder: its identity changes when anything below it changes. */
 export interface SnapshotFolder {
   readonly path: string;
+  readonly tree: Tree;
   readonly identity: string;
   /** Some file below is a symbolic link, so that the identity does not say everything. */
   readonly linked: boolean;
-  /** Everything below, in the order of paths. */
+  /** Everything below, in git's order. */
   readonly files: readonly SnapshotFile[];
+  /** Names of the files directly in it. */
+  readonly names: readonly string[];
 }
 
 /** The files of a commit, or of a work tree at one moment. Nothing outside of it can be reached through it. */
@@ -24,14 +28,7 @@ export interface Snapshot {
   /** The commit, or the one that the work tree is based on. */
   readonly commit: string;
   readonly dirty: boolean;
-  /** Equal identities, equal contents. */
-  readonly identity: string;
-  /** Folders that are Git submodules: their contents are not part of the snapshot. */
-  readonly submodules: readonly string[];
-  /** Paths that nothing may be unpacked to (`..`, `.git`, control characters, not UTF-8); they are not in it either. */
-  readonly unsafePaths: readonly string[];
-  /** In git's order. */
-  readonly files: readonly SnapshotFile[];
+  readonly root: Tree;
   file(path: string): SnapshotFile | undefined;
   /** `""` is the root. Undefined when there is no such folder. */
   folder(path: string): SnapshotFolder | undefined;
@@ -39,97 +36,83 @@ export interface Snapshot {
   read(files: readonly SnapshotFile[]): Promise<ReadonlyMap<string, Buffer>>;
 }
 
-export interface SnapshotEntry {
-  readonly path: string;
-  readonly mode: string;
-  readonly oid: string;
-}
-
 export interface SnapshotSource {
   readonly commit: string;
   readonly dirty: boolean;
-  readonly identity: string;
-  /** In git's order: a folder's entry (mode 040000) comes right before what is in it. */
-  readonly entries: readonly SnapshotEntry[];
+  readonly root: Tree;
   readonly read: Snapshot["read"];
 }
 
-const KINDS: Readonly<Record<string, SnapshotFile["kind"]>> = {
-  "100644": "file",
-  "100664": "file",
-  "100755": "executable",
-  "120000": "link",
-};
-const FOLDER = "040000";
-const SUBMODULE = "160000";
-const UNSAFE_PATH = /(?:^|\/)(?:\.{0,2}|\.git)(?:\/|$)|[\\\p{Cc}\uFFFD]/iu;
-
-interface FolderRange {
-  readonly identity: string;
-  readonly start: number;
-  end: number;
-  linked: boolean;
-}
+/** Files that one folder may have, whichever way they are listed; equal folders inside each other multiply quickly. */
+const MAX_FILES = 1_000_000;
 
 export function buildSnapshot(source: SnapshotSource): Snapshot {
-  const files: SnapshotFile[] = [];
-  const byPath = new Map<string, SnapshotFile>();
-  const folders = new Map<string, FolderRange>([["", { identity: source.identity, start: 0, end: 0, linked: false }]]);
-  const root = folders.get("");
-  const submodules: string[] = [];
-  const unsafePaths: string[] = [];
-  const open: { readonly prefix: string; readonly range: FolderRange }[] = [];
-  for (const { path, mode, oid } of source.entries) {
-    if (UNSAFE_PATH.test(path)) {
-      unsafePaths.push(path);
-      continue;
-    }
-    for (let last = open.at(-1); last !== undefined && !path.startsWith(last.prefix); last = open.at(-1)) {
-      last.range.end = files.length;
-      open.pop();
-    }
-    const kind = KINDS[mode];
-    if (mode === FOLDER) {
-      const range = { identity: oid, start: files.length, end: files.length, linked: false };
-      folders.set(path, range);
-      open.push({ prefix: `${path}/`, range });
-    } else if (mode === SUBMODULE) {
-      submodules.push(path);
-    } else if (kind !== undefined) {
-      const file = { path, kind, oid };
-      files.push(file);
-      byPath.set(path, file);
-      if (kind === "link") for (const { range } of open) range.linked = true;
-      if (kind === "link" && root !== undefined) root.linked = true;
-    }
-  }
-  for (const { range } of open) range.end = files.length;
-  if (root !== undefined) root.end = files.length;
+  const { root } = source;
+  const folders = new Map<string, SnapshotFolder>();
   return {
-    commit: source.commit,
-    dirty: source.dirty,
-    identity: source.identity,
-    submodules,
-    unsafePaths,
-    files,
-    file: (path) => byPath.get(path),
-    folder(path) {
-      const range = folders.get(path);
-      if (range === undefined) return undefined;
-      const { identity, linked, start, end } = range;
-      let listed: readonly SnapshotFile[] | undefined;
-      return {
-        path,
-        identity,
-        linked,
-        get files() {
-          listed ??= files.slice(start, end);
-          return listed;
-        },
-      };
+    ...source,
+    file(path) {
+      const entry = entryAt(root, path);
+      if (entry === undefined || entry.kind === "tree" || entry.kind === "submodule") return undefined;
+      return { path, kind: entry.kind, oid: entry.oid };
     },
-    read: source.read,
+    folder(path) {
+      let folder = folders.get(path);
+      if (folder !== undefined) return folder;
+      const tree = entryAt(root, path);
+      if (tree?.kind !== "tree") return undefined;
+      folder = new TreeFolder(path, tree);
+      folders.set(path, folder);
+      return folder;
+    },
   };
+}
+
+class TreeFolder implements SnapshotFolder {
+  readonly path: string;
+  readonly tree: Tree;
+
+  constructor(path: string, tree: Tree) {
+    this.path = path;
+    this.tree = tree;
+  }
+
+  get identity(): string {
+    return this.tree.identity;
+  }
+
+  get linked(): boolean {
+    return this.tree.linked;
+  }
+
+  get files(): readonly SnapshotFile[] {
+    return listFiles(this.path, this.tree);
+  }
+
+  get names(): readonly string[] {
+    const leaves = [...this.tree.entries].filter(([, { kind }]) => kind !== "tree" && kind !== "submodule");
+    return leaves.map(([name]) => name);
+  }
+}
+
+function listFiles(path: string, tree: Tree): SnapshotFile[] {
+  if (tree.count > MAX_FILES) throw new SnapshotUnsafeError(path, `the folder has ${tree.count} files`, "split it");
+  const files: SnapshotFile[] = [];
+  for (const [name, { kind, oid }] of leavesOf(tree, path === "" ? "" : `${path}/`)) {
+    if (kind !== "submodule") files.push({ path: name, kind, oid });
+  }
+  return files;
+}
+
+/** @throws {SnapshotUnsafeError} when something in the folder cannot be part of a module. */
+export function checkFolder(snapshot: Snapshot, path: string): void {
+  const tree = entryAt(snapshot.root, path);
+  if (tree?.kind !== "tree" || !tree.flawed) return;
+  const flaw = flawOf(tree, path === "" ? "" : `${path}/`);
+  if (flaw?.flaw === "submodule") throw submoduleError(flaw.path);
+  if (flaw === undefined) return;
+  const what = "this path cannot be part of a module";
+  throw new SnapshotUnsafeError(JSON.stringify(flaw.path), what, "rename the file and commit again");
 }
 
 const MAX_LINKS = 40;
@@ -146,16 +129,18 @@ export async function resolvePath(snapshot: Snapshot, path: string): Promise<str
   for (let links = 0; rest.length > 0; ) {
     const [head, ...tail] = rest;
     const next = at === "" ? `${head}` : `${at}/${head}`;
-    const file = snapshot.file(next);
-    if (file?.kind === "link") {
+    const entry = entryAt(snapshot.root, next);
+    if (entry === undefined) return undefined;
+    if (entry.kind === "submodule") throw submoduleError(next);
+    if (entry.kind === "link") {
       links += 1;
-      if (links > MAX_LINKS)
+      if (links > MAX_LINKS) {
         throw new SnapshotUnsafeError(path, "its symbolic links go in circles", "remove one of the links");
-      rest = [...(await linkTarget(snapshot, file)).split("/").filter((part) => part !== ""), ...tail];
+      }
+      const target = await linkTarget(snapshot, { path: next, kind: "link", oid: entry.oid });
+      rest = [...target.split("/").filter((part) => part !== ""), ...tail];
       at = "";
     } else {
-      if (snapshot.submodules.includes(next)) throw submoduleError(next);
-      if (file === undefined && snapshot.folder(next) === undefined) return undefined;
       at = next;
       rest = tail;
     }
@@ -177,15 +162,7 @@ async function linkTarget(snapshot: Snapshot, link: SnapshotFile): Promise<strin
   return target === "." ? "" : target.replace(/\/$/, "");
 }
 
-export function unsafePathError(path: string): SnapshotUnsafeError {
-  return new SnapshotUnsafeError(
-    JSON.stringify(path),
-    "this path cannot be part of a module",
-    "rename the file and commit again",
-  );
-}
-
-export function submoduleError(path: string): SnapshotUnsafeError {
+function submoduleError(path: string): SnapshotUnsafeError {
   return new SnapshotUnsafeError(
     path,
     "this folder is a Git submodule, whose files are not in the commit",

@@ -44,6 +44,8 @@ export interface CompileWish {
 
 /** The real planner and router over the embedded transport; artefacts and applied pointers are kept in maps. */
 export interface PlannerFixture {
+  /** Router, state and policy, as the planner sees them. */
+  readonly backing: ServiceClients;
   readonly clients: ServiceClients;
   readonly artefacts: Map<string, Buffer>;
   readonly applied: Map<string, AppliedPointer>;
@@ -99,6 +101,7 @@ export function makePlanner(options: { readonly transports?: readonly string[] }
     createMemoryTransport([(router) => router.service(PlannerService, planner.rpc)], interceptors),
   );
   return {
+    backing,
     clients,
     artefacts,
     applied,
