@@ -66,7 +66,9 @@ describe("terraform when something goes wrong", () => {
     assert.deepEqual(await result, { kind: "canceled", effects: "possible" });
     assert.deepEqual(namesIn(fixture.plane.states.get(UNIT)), ["first", "second (tainted)"]);
     assert.equal(fixture.plane.locks.size, 0);
+    await fixture.worker.close();
     assert.deepEqual(readdirSync(join(fixture.folder, "scratch")), []);
+    fixture.worker = fixture.startWorker();
     writeFileSync(join(fixture.folder, "go-on"), "");
     const inspected = await fixture.plane.run(fixture.spec(slow(fixture.folder), { kind: "inspect" }));
     assert(inspected.kind === "inspected");
@@ -164,7 +166,9 @@ describe("terraform when something goes wrong", () => {
       fixture.plane.recovered.map(({ unit, deadFence }) => ({ unit, deadFence })),
       [{ unit: UNIT, deadFence: 7 }],
     );
+    await fixture.worker.close();
     assert.deepEqual(readdirSync(join(fixture.folder, "scratch")), []);
+    fixture.worker = fixture.startWorker();
   });
 
   it("names who holds the state lock", async () => {

@@ -246,7 +246,9 @@ output "user" { value = var.user }
 
     it("leaves no file with a secret behind", async () => {
       const { readdirSync } = await import("node:fs");
+      await fixture.worker.close();
       assert.deepEqual(readdirSync(`${fixture.folder}/scratch`), []);
+      fixture.worker = fixture.startWorker();
     });
 
     it("gives credentials to the engine and not to its words", async () => {

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256Hex } from "@xcloudflow/model/digest";
 import { z } from "zod";
@@ -36,6 +37,8 @@ const inUse = new Set<string>();
 /** Directories whose leftovers are being dealt with: whoever wants one waits for its turn. */
 const turns = new Map<string, Promise<unknown>>();
 const RECORD = "attempt.json";
+/** Directories on their way out. What a crash leaves of them the next sweep removes: they have no living owner. */
+const TRASH = "removed.";
 
 /**
  * Where attempts work. A unit's path is the same in each attempt, `<root>/<hash of tenant and unit>.<slot>`, so that what
@@ -50,11 +53,16 @@ export interface ScratchRoot {
   ): Promise<ScratchDirectory>;
   /** Stops every engine whose worker is dead; directories for which `keep` is false go. */
   sweep(keep: (path: string) => Promise<boolean>): Promise<void>;
+  /** Resolves when everything that was given back is gone from the disk. */
+  drain(): Promise<void>;
 }
 
 export function createScratchRoot(root: string, graceMilliseconds: number): ScratchRoot {
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const worker = identifyProcess(process.pid) ?? { pid: process.pid, started: "" };
+
+  const removing = new Set<Promise<void>>();
+  let removals = 0;
 
   function slotsOf(name: string): string[] {
     return readdirSync(root)
@@ -86,11 +94,23 @@ export function createScratchRoot(root: string, graceMilliseconds: number): Scra
             writeRecord(path, record);
           },
           remove() {
-            rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+            // Away at once, so that the unit's next attempt gets the same path; gone when the disk has time.
+            removals += 1;
+            const trash = join(root, `${TRASH}${process.pid}.${removals}`);
+            renameSync(path, trash);
             inUse.delete(path);
+            const removal: Promise<void> = rm(trash, { recursive: true, force: true })
+              // What cannot be removed now is removed by the next sweep.
+              .catch(() => undefined)
+              .finally(() => removing.delete(removal));
+            removing.add(removal);
           },
         };
       }
+    },
+
+    async drain() {
+      await Promise.all(removing);
     },
 
     async sweep(keep) {

@@ -38,7 +38,6 @@ export interface AttemptOptions {
 }
 
 const outputsSchema: z.ZodType<Record<string, UnitOutput>> = z.record(z.string(), unitOutputSchema);
-const OUTPUT_FOLDER = "out";
 const MODULE_FOLDER = "module";
 
 /** The one object an engine works with; everything behind it is asked for when it is first needed. */
@@ -100,12 +99,10 @@ export function createAttempt(options: AttemptOptions): Attempt {
       return decodeDocument(outputsSchema, answer.outputsDocument, `outputs of ${spec.address}`);
     },
     run(command: EngineCommand): Promise<EngineExit> {
-      const outputFolder = join(scratch.path, OUTPUT_FOLDER);
-      if (sequence === 0) mkdirSync(outputFolder, { mode: 0o700 });
       sequence += 1;
       return runEngineProcess(command, {
         spawner: options.spawner,
-        outputFolder,
+        outputFolder: scratch.path,
         sequence,
         signal,
         environment: { ...options.environment, [SCRATCH_VARIABLE]: scratch.path },

@@ -248,6 +248,7 @@ export function createWorker(options: WorkerOptions): Worker {
       closing.abort();
       if (cancel) for (const ending of running) ending.abort(new AttemptCanceledError("possible"));
       await Promise.all([...slots, swept]);
+      await scratchRoot.drain();
       leases.close();
       spawner.close();
     },

@@ -1,4 +1,15 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join, relative } from "node:path";
 import { digestOf, sha256Hex } from "@xcloudflow/model/digest";
 import type { Attempt } from "@xcloudflow/runner-host/attempt";
@@ -41,6 +52,7 @@ const locksSchema = z.record(z.string(), z.string());
 export function createInstaller(cacheFolder: string, configDigest: string): Installer {
   mkdirSync(cacheFolder, { recursive: true, mode: 0o700 });
   const preparing = new Map<string, Promise<void>>();
+  const trees = new Map<string, SmallTree | undefined>();
   let initialising: Promise<unknown> = Promise.resolve();
 
   function keyOf(attempt: Attempt, { binary, folder, config, mode }: InitRequest): string {
@@ -92,7 +104,11 @@ export function createInstaller(cacheFolder: string, configDigest: string): Inst
   }
 
   function copy(prepared: string, folder: string): InstallLocks {
-    cpSync(join(prepared, DATA), join(folder, DATA), { recursive: true, verbatimSymlinks: true });
+    const tree = trees.get(prepared) ?? readTree(join(prepared, DATA));
+    trees.set(prepared, tree);
+    if (tree === undefined)
+      cpSync(join(prepared, DATA), join(folder, DATA), { recursive: true, verbatimSymlinks: true });
+    else writeTree(tree, join(folder, DATA));
     if (existsSync(join(prepared, LOCK_FILE)) && !existsSync(join(folder, LOCK_FILE))) {
       cpSync(join(prepared, LOCK_FILE), join(folder, LOCK_FILE));
     }
@@ -115,10 +131,50 @@ export function createInstaller(cacheFolder: string, configDigest: string): Inst
 
     async reinstall(attempt, request) {
       rmSync(join(request.folder, DATA), { recursive: true, force: true });
-      rmSync(join(cacheFolder, keyOf(attempt, request)), { recursive: true, force: true });
+      const prepared = join(cacheFolder, keyOf(attempt, request));
+      rmSync(prepared, { recursive: true, force: true });
+      trees.delete(prepared);
       return init(attempt, request);
     },
   };
+}
+
+/** A folder of few small files and links, kept in memory: most modules install no more than a backend's settings. */
+interface SmallTree {
+  readonly folders: readonly string[];
+  readonly files: readonly { readonly path: string; readonly bytes: Buffer }[];
+  readonly links: readonly { readonly path: string; readonly target: string }[];
+}
+
+const SMALL_ENTRIES = 40;
+const SMALL_FILE = 65_536;
+
+/** Undefined when the folder is too large to be kept. */
+function readTree(root: string): SmallTree | undefined {
+  const entries = readdirSync(root, { recursive: true, withFileTypes: true });
+  if (entries.length > SMALL_ENTRIES) return undefined;
+  const placed = entries.map((entry) => ({ entry, path: relative(root, join(entry.parentPath, entry.name)) }));
+  const files = placed
+    .filter(({ entry }) => entry.isFile())
+    .map(({ path }) => ({ path, bytes: readFileSync(join(root, path)) }));
+  if (files.some(({ bytes }) => bytes.length > SMALL_FILE)) return undefined;
+  return {
+    folders: placed
+      .filter(({ entry }) => entry.isDirectory())
+      .map(({ path }) => path)
+      .sort(),
+    files,
+    links: placed
+      .filter(({ entry }) => entry.isSymbolicLink())
+      .map(({ path }) => ({ path, target: readlinkSync(join(root, path)) })),
+  };
+}
+
+function writeTree({ folders, files, links }: SmallTree, root: string): void {
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  for (const folder of folders) mkdirSync(join(root, folder), { recursive: true, mode: 0o700 });
+  for (const { path, bytes } of files) writeFileSync(join(root, path), bytes, { mode: 0o600 });
+  for (const { path, target } of links) symlinkSync(target, join(root, path));
 }
 
 /** Facts of the module and of every local module below it. */
