@@ -26,7 +26,9 @@ export type ModuleRefResult =
 
 const REGISTRY_PATTERN =
   /^(?:([a-z0-9.-]+(?::\d{1,5})?)\/)?([A-Za-z0-9_-]{1,64})\/([A-Za-z0-9_-]{1,64})\/([a-z0-9]{1,64})@([0-9A-Za-z.+-]{1,64})$/;
-const GIT_URL_PATTERN = /^(?:https|ssh|file):\/\/[^\s?#]+$|^[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\s?#]+$/;
+/** No part that Git or ssh is given as an argument begins with a dash: it would be read as an option. */
+const GIT_URL_PATTERN =
+  /^(?:https|ssh|file):\/\/(?!-)(?![^/]*@-)[^\s?#]+$|^(?!-)[A-Za-z0-9_.-]+@(?!-)[A-Za-z0-9.-]+:(?!-)[^\s?#]+$/;
 const GIT_REF_PATTERN = /^(?!-)[^\s~^:?*[\\]{1,250}$/;
 const COMMIT_PATTERN = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 

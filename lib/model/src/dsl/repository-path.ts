@@ -5,23 +5,19 @@ import { z } from "zod";
  * or has characters that no path here may have (backslash, control characters, a drive letter).
  */
 export function normalizeRepositoryPath(text: string): string | undefined {
-  if (
-    text === "" ||
-    text.startsWith("/") ||
-    text.startsWith("~") ||
-    /[\\\p{Cc}]/u.test(text) ||
-    /^[A-Za-z]:/.test(text)
-  ) {
-    return undefined;
-  }
+  if (text.startsWith("/") || /[\\\p{Cc}]/u.test(text)) return undefined;
   const parts: string[] = [];
   for (const part of text.split("/")) {
     if (part === "..") return undefined;
     if (part !== "" && part !== ".") parts.push(part);
   }
-  if (parts.length === 0 || parts[0] === ".git" || parts[0] === ".xcf") return undefined;
+  const [first] = parts;
+  if (first === undefined || PRIVATE_FOLDERS.has(first) || /^~|^[A-Za-z]:/.test(first)) return undefined;
   return parts.join("/");
 }
+
+/** Git's own folder and the control plane's; nothing in them is content of the repository. */
+const PRIVATE_FOLDERS: ReadonlySet<string> = new Set([".git", ".xcf"]);
 
 export const repositoryPathSchema = z
   .string()
