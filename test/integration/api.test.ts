@@ -114,7 +114,7 @@ forEachDatabase("the public edge", [apiSchema, auditSchema], (fixture) => {
     };
     api = createApiService(context);
     server = await serveRoutes({
-      routes: [apiRoutes(context, api), audit.routes],
+      routes: [apiRoutes(context, api), audit.routes, orchestratorRoutes(seen, () => left.resolve())],
       interceptors: edgeInterceptors(interceptorOptions),
       authenticate: api.authenticate,
       grpc: { host: "127.0.0.1", port: 0 },
@@ -255,6 +255,11 @@ forEachDatabase("the public edge", [apiSchema, auditSchema], (fixture) => {
   it("lets a planner start a plan and no apply", async () => {
     const planner = await issue("planner");
     await assert.rejects(client().startRun({ kind: "apply" }, bearer(planner.token)), { code: "PERMISSION_MISSING" });
+    const orchestrator = createClients(
+      createConnectTransport({ baseUrl: server.http.url, httpVersion: "1.1" }),
+    ).orchestrator;
+    const around = orchestrator.startRun({ kind: "apply" }, bearer(planner.token));
+    await assert.rejects(around, { code: "PERMISSION_MISSING" }, "nor past the edge's own service");
     const operator = await issue("operator");
     assert.equal((await client().startRun({ kind: "apply" }, bearer(operator.token))).run?.id, "run_apply_");
   });
@@ -287,6 +292,7 @@ forEachDatabase("the public edge", [apiSchema, auditSchema], (fixture) => {
       "grpc.reflection.v1.ServerReflection",
       "xcloudflow.api.v1.ApiService",
       "xcloudflow.audit.v1.AuditService",
+      "xcloudflow.orchestrator.v1.OrchestratorService",
     ]);
     const described = await grpcurl([
       "-plaintext",

@@ -1,7 +1,7 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { callerKey } from "./caller.ts";
 import { TokenRefusedError } from "./edge-auth.ts";
-import { checkPermission, isOpenMethod } from "./permissions.ts";
+import { checkPermission, checkRequest, isOpenMethod } from "./permissions.ts";
 
 /** Holds every call to the permission its method is annotated with; a method without one is refused to everybody. */
 export function permissionInterceptor(): Interceptor {
@@ -10,6 +10,7 @@ export function permissionInterceptor(): Interceptor {
     const caller = request.contextValues.get(callerKey);
     if (caller === undefined) throw new TokenRefusedError("missing");
     checkPermission(caller, request.method);
+    if (!request.stream) checkRequest(caller, request.message);
     return next(request);
   };
 }

@@ -1,6 +1,7 @@
-import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
+import { type DescMethod, getOption, hasOption, isMessage, type Message } from "@bufbuild/protobuf";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import { Role as ProtoRole, permission } from "@xcloudflow/proto/options/v1/permission_pb";
+import { StartRunRequestSchema } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import type { Caller, Role } from "./caller.ts";
 
 /** Thrown when a caller has none of the roles a method asks for, or the method names none (default deny). */
@@ -76,6 +77,17 @@ export function checkPermission(caller: Caller, method: DescMethod): void {
   const requirement = requirementOf(method);
   if (isPermitted(caller, requirement)) return;
   throw new PermissionMissingError(caller.subject, `call ${method.parent.typeName}/${method.name}`, requirement ?? []);
+}
+
+/**
+ * What a method's annotation cannot say: a request that asks for more than the method does. `StartRun` plans and applies;
+ * to apply takes an operator, at the public edge and at the orchestrator alike.
+ *
+ * @throws {PermissionMissingError} unless the caller may ask for what the message asks.
+ */
+export function checkRequest(caller: Caller, message: Message): void {
+  if (isMessage(message, StartRunRequestSchema) && message.kind === "apply")
+    requireRole(caller, ["operator"], "start an apply");
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { CallOptions, ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { as, callerOf } from "@xcloudflow/chassis/caller";
-import { requireRole } from "@xcloudflow/chassis/permissions";
 import { ApiService as ApiDescriptor } from "@xcloudflow/proto/api/v1/api_pb";
 import type { ApiContext } from "./api-context.ts";
 import type { ApiService } from "./api-service.ts";
@@ -32,10 +31,7 @@ export function createApiRpc(
       return {};
     },
 
-    startRun(request, handler) {
-      if (request.kind === "apply") requireRole(callerOf(handler), ["operator"], "start an apply");
-      return orchestrator.startRun(request, onBehalf(handler));
-    },
+    startRun: (request, handler) => orchestrator.startRun(request, onBehalf(handler)),
     getRun: (request, handler) => orchestrator.getRun(request, onBehalf(handler)),
     listRuns: (request, handler) => orchestrator.listRuns(request, onBehalf(handler)),
     watchRun: (request, handler) => orchestrator.watchRun(request, onBehalf(handler)),
