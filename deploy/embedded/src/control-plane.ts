@@ -134,6 +134,7 @@ export async function startEmbedded({ dir, environment, clock, version }: Embedd
   const planner = createPlanner({
     router: clients.router,
     policy: clients.policy,
+    secrets: clients.secrets,
     state: clients.state,
     cacheDirectory: join(cache, "modules"),
     transports: (environment.XCF_GIT_TRANSPORTS ?? "https,ssh").split(","),

@@ -3,6 +3,7 @@ import type { Address } from "@xcloudflow/model/address";
 import type { AppliedPointer } from "@xcloudflow/model/applied-pointer";
 import type { Compilation, CompiledUnit } from "@xcloudflow/model/compilation";
 import { credentialsOf } from "@xcloudflow/model/dsl/credentials";
+import { encodeDocument } from "@xcloudflow/model/parse-json";
 import { type Problem, ProblemsFoundError } from "@xcloudflow/model/problems-found-error";
 import { uploadModules } from "./artefact-upload.ts";
 import { type AuthoredUnit, countAuthors } from "./authors.ts";
@@ -54,6 +55,7 @@ export async function compileEnvironment(context: PlannerContext, question: Comp
     proposed: await loadRules(context, question.tenant, proposal, environment),
     governing: governing && (await loadRules(context, question.tenant, governing, environment)),
   };
+  await configureSecrets(context, question, governing ?? proposal);
   const governance = decideGovernance(
     rules.governing,
     rules.proposed,
@@ -134,6 +136,17 @@ function sideOf(content: RepositoryContent, environment: string): RouteSide | un
 async function statefulUnits({ state }: PlannerContext, tenant: string, environment: string): Promise<Set<Address>> {
   const { states } = await state.listStates({ environment }, as(serviceCaller(tenant, "planner")));
   return new Set(states.filter(({ version }) => version > 0n).map(({ unit }) => unit));
+}
+
+/** Which secrets backends exist is a rule: it comes from what governs, so that a proposal cannot point at another store. */
+async function configureSecrets(
+  { secrets }: PlannerContext,
+  { tenant, repository }: CompileQuestion,
+  { monorepo }: RepositoryContent,
+): Promise<void> {
+  const { backends = {} } = monorepo.platform?.value.spec.secrets ?? {};
+  const backendsDocument = encodeDocument({ backends });
+  await secrets.configureBackends({ repository, backendsDocument }, as(serviceCaller(tenant, "planner")));
 }
 
 /** Policy bundles are stored before they are named: the orchestrator evaluates them by revision. */

@@ -1,6 +1,7 @@
 import type { Client } from "@connectrpc/connect";
 import type { PolicyService } from "@xcloudflow/proto/policy/v1/policy_pb";
 import type { RouterService } from "@xcloudflow/proto/router/v1/router_pb";
+import type { SecretsService } from "@xcloudflow/proto/secrets/v1/secrets_pb";
 import type { StateService } from "@xcloudflow/proto/state/v1/state_pb";
 import type { AppliedPointers } from "./applied-pointers.ts";
 import type { GitSettings } from "./git-process-cli.ts";
@@ -12,6 +13,7 @@ import type { RouteAsker } from "./route-asker.ts";
 /** What the planner asks of other services, and no more. */
 export type RouterClient = Pick<Client<typeof RouterService>, "route">;
 export type PolicyClient = Pick<Client<typeof PolicyService>, "loadBundle">;
+export type SecretsClient = Pick<Client<typeof SecretsService>, "configureBackends">;
 export type StateClient = Pick<
   Client<typeof StateService>,
   "hasArtefacts" | "putArtefact" | "listApplied" | "listStates"
@@ -20,6 +22,7 @@ export type StateClient = Pick<
 /** Everything that compiling touches besides its request. */
 export interface PlannerContext {
   readonly policy: PolicyClient;
+  readonly secrets: SecretsClient;
   readonly state: StateClient;
   readonly git: GitSettings;
   readonly repositories: Repositories;

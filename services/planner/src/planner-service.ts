@@ -3,7 +3,7 @@ import type { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
 import { createAppliedPointers } from "./applied-pointers.ts";
 import { DEFAULT_GIT, type GitSettings } from "./git-process-cli.ts";
 import { createModulePacker } from "./module-packer.ts";
-import type { PlannerContext, PolicyClient, RouterClient, StateClient } from "./planner-context.ts";
+import type { PlannerContext, PolicyClient, RouterClient, SecretsClient, StateClient } from "./planner-context.ts";
 import { createPlannerRpc } from "./planner-rpc.ts";
 import { createRemoteModules } from "./remote-modules.ts";
 import { createRepositories } from "./repositories.ts";
@@ -12,6 +12,7 @@ import { createRouteAsker } from "./route-asker.ts";
 export interface PlannerOptions {
   readonly router: RouterClient;
   readonly policy: PolicyClient;
+  readonly secrets: SecretsClient;
   readonly state: StateClient;
   /** How git is run; only `PATH` and what fetching needs reach it. */
   readonly git?: GitSettings;
@@ -33,6 +34,7 @@ export interface Planner {
 export function createPlanner({
   router,
   policy,
+  secrets,
   state,
   git = DEFAULT_GIT,
   cacheDirectory,
@@ -42,6 +44,7 @@ export function createPlanner({
   const remote = createRemoteModules(git, { cacheDirectory, transports });
   const context: PlannerContext = {
     policy,
+    secrets,
     state,
     git,
     repositories,

@@ -18,6 +18,7 @@ import { createPlanner } from "@xcloudflow/planner/planner-service";
 import { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
 import { PolicyService } from "@xcloudflow/proto/policy/v1/policy_pb";
 import { RouterService } from "@xcloudflow/proto/router/v1/router_pb";
+import { SecretsService } from "@xcloudflow/proto/secrets/v1/secrets_pb";
 import { StateService } from "@xcloudflow/proto/state/v1/state_pb";
 import { createRouter } from "@xcloudflow/router/router-service";
 
@@ -85,6 +86,7 @@ export function makePlanner(options: { readonly transports?: readonly string[] }
       [
         (router) => router.service(RouterService, createRouter().rpc),
         (router) => router.service(StateService, stateRoutes(artefacts, applied, stateful)),
+        (router) => router.service(SecretsService, { configureBackends: () => ({}) }),
         (router) => router.service(PolicyService, { loadBundle: ({ files }) => ({ revision: bundleRevision(files) }) }),
       ],
       interceptors,
@@ -93,6 +95,7 @@ export function makePlanner(options: { readonly transports?: readonly string[] }
   const planner = createPlanner({
     router: backing.router,
     policy: backing.policy,
+    secrets: backing.secrets,
     state: backing.state,
     cacheDirectory,
     ...options,
