@@ -172,7 +172,10 @@ export function startOpa(binary: string, args: readonly string[], run: OpaServer
     if ("unref" in stream && typeof stream.unref === "function") stream.unref();
   const kill = (): void => {
     // After the end its group's number may belong to somebody else.
-    if (!ended) endGroup(child);
+    if (ended) return;
+    // Whoever waits for the end must not find that nothing keeps the process waiting.
+    child.ref();
+    endGroup(child);
   };
   return { pid: child.pid ?? -1, exited, kill };
 }

@@ -32,7 +32,7 @@ const POLL_MS = 3;
  * Two threads are enough for the evaluations of one plan, and a heap that may grow fourfold between collections halves
  * the time to read a large plan; the limit makes it collect before it becomes a burden.
  */
-const ENVIRONMENT = { GOMAXPROCS: "2", GOGC: "400", GOMEMLIMIT: "256MiB" };
+const ENVIRONMENT = { GOMAXPROCS: "2", GOGC: "400", GOMEMLIMIT: "160MiB" };
 
 /**
  * Starts an OPA that listens on a socket in a folder of mode 0700 and answers when this resolves.
