@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are expressions of the DSL.
 /** A monorepo of one Foundation, one Platform and one Application unit in production, approved by platform-leads. */
 export const SMALL_MONOREPO: Readonly<Record<string, string>> = {
   ".gitignore": ".xcf/\n",

@@ -47,6 +47,7 @@ export function formatAddress(parts: AddressParts): Address {
 export function parseAddress(text: string): AddressParts {
   const match = ADDRESS_PATTERN.exec(text);
   const [, environment, composition, region, module] = match ?? [];
-  if (environment === undefined || composition === undefined || module === undefined) throw new AddressInvalidError(text);
+  if (environment === undefined || composition === undefined || module === undefined)
+    throw new AddressInvalidError(text);
   return { environment, composition, region, module };
 }

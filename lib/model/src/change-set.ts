@@ -3,7 +3,7 @@ import { addressSchema } from "./address.ts";
 import { edgeSchema, governanceSchema } from "./compilation.ts";
 import { inputsSchema } from "./input-value.ts";
 import { jsonObjectSchema } from "./json-value.ts";
-import { lifecycleSchema, changeFrequencySchema } from "./lifecycle.ts";
+import { changeFrequencySchema, lifecycleSchema } from "./lifecycle.ts";
 import { routeSchema } from "./route.ts";
 import { moduleSourceSchema } from "./task-spec.ts";
 import { costSchema, unitPlanSchema } from "./unit-plan.ts";
@@ -56,7 +56,11 @@ export const changeSetUnitSchema = unitPlanSchema.omit({ prior: true }).extend({
   contentHash: z.string(),
   reason: z.string(),
   movedFrom: addressSchema.optional(),
-  prior: z.strictObject({ serial: z.number().int().nonnegative(), lineage: z.string(), snapshot: z.string().nullable() }),
+  prior: z.strictObject({
+    serial: z.number().int().nonnegative(),
+    lineage: z.string(),
+    snapshot: z.string().nullable(),
+  }),
 });
 export type ChangeSetUnit = z.infer<typeof changeSetUnitSchema>;
 
@@ -67,7 +71,10 @@ export const changeSetSchema = z.strictObject({
   tenant: z.string(),
   repository: z.string(),
   environment: z.string(),
-  origin: z.strictObject({ kind: z.enum(["manual", "pullRequest", "drift", "rollback", "schedule"]), ref: z.string().optional() }),
+  origin: z.strictObject({
+    kind: z.enum(["manual", "pullRequest", "drift", "rollback", "schedule"]),
+    ref: z.string().optional(),
+  }),
   commit: z.string(),
   baseCommit: z.string(),
   /** A ChangeSet planned from the work tree is for looking only. */
@@ -86,5 +93,14 @@ export const changeSetSchema = z.strictObject({
 export type ChangeSet = z.infer<typeof changeSetSchema>;
 
 /** The orchestrator's word on a ChangeSet; it is joined on output and never stored in it. */
-export const phaseSchema = z.enum(["open", "denied", "approved", "rejected", "superseded", "stale", "running", "closed"]);
+export const phaseSchema = z.enum([
+  "open",
+  "denied",
+  "approved",
+  "rejected",
+  "superseded",
+  "stale",
+  "running",
+  "closed",
+]);
 export type Phase = z.infer<typeof phaseSchema>;

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { addressSchema } from "./address.ts";
 import { inputsSchema } from "./input-value.ts";
 import { jsonObjectSchema } from "./json-value.ts";
-import { moduleSourceSchema } from "./task-spec.ts";
 import { routeSchema } from "./route.ts";
+import { moduleSourceSchema } from "./task-spec.ts";
 
 /** A dependency: `from` is applied before `to`. Destroy runs against the arrow. */
 export const edgeSchema = z.strictObject({ from: addressSchema, to: addressSchema });
@@ -43,7 +43,12 @@ export const governanceSchema = z.strictObject({
   /** Human sentences: what the proposal would change about how it is judged. Not empty means a forced gate. */
   changes: z.array(z.string()),
   /** Approver groups and quorum for the environment, after stricter-wins. */
-  approvals: z.strictObject({ groups: z.array(z.string()), quorum: z.number().int().positive(), selfApproval: z.boolean(), declared: z.boolean() }),
+  approvals: z.strictObject({
+    groups: z.array(z.string()),
+    quorum: z.number().int().positive(),
+    selfApproval: z.boolean(),
+    declared: z.boolean(),
+  }),
   tier: z.enum(["production", "staging", "development", "ephemeral"]),
   concurrency: z.number().int().positive(),
 });

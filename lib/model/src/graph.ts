@@ -1,6 +1,6 @@
 import type { Address } from "./address.ts";
-import type { Edge } from "./compilation.ts";
 import { CodedError } from "./coded-error.ts";
+import type { Edge } from "./compilation.ts";
 
 /** Thrown when dependencies form a circle; `cycle` lists its members in order, the first repeated at the end. */
 export class GraphCycleError extends CodedError {

@@ -8,7 +8,14 @@ import { isJsonObject, isRawNumber, type JsonObject, type JsonValue } from "./js
  * references by values or unknowns) and the runner (which resolves secrets and sensitive outputs in memory).
  * The DSL refuses the key `$xcf` in what people write.
  */
-export type InputValue = null | boolean | number | string | readonly InputValue[] | { readonly [key: string]: InputValue } | InputNode;
+export type InputValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly InputValue[]
+  | { readonly [key: string]: InputValue }
+  | InputNode;
 
 export type InputNode = OutputNode | SecretNode | TemplateNode | UnknownNode | SensitiveNode;
 
@@ -56,7 +63,13 @@ const nodeSchema = z.discriminatedUnion("$xcf", [
   z.strictObject({ $xcf: z.literal("secret"), ref: z.string().startsWith("secret://") }),
   z.strictObject({ $xcf: z.literal("template"), parts: z.array(z.custom<InputValue>()) }),
   z.strictObject({ $xcf: z.literal("unknown"), address: addressSchema, output: z.string(), sensitive: z.boolean() }),
-  z.strictObject({ $xcf: z.literal("sensitive"), address: addressSchema, output: z.string(), path: pathSchema, hmac: z.string() }),
+  z.strictObject({
+    $xcf: z.literal("sensitive"),
+    address: addressSchema,
+    output: z.string(),
+    path: pathSchema,
+    hmac: z.string(),
+  }),
 ]);
 
 export function isInputNode(value: InputValue | undefined): value is InputNode {
@@ -76,7 +89,10 @@ export function* inputNodes(value: InputValue): Generator<InputNode> {
 }
 
 /** The tree with every node but templates replaced; a template whose parts are all plain text becomes a string. */
-export function replaceNodes(value: InputValue, replace: (node: Exclude<InputNode, TemplateNode>) => InputValue): InputValue {
+export function replaceNodes(
+  value: InputValue,
+  replace: (node: Exclude<InputNode, TemplateNode>) => InputValue,
+): InputValue {
   if (isInputNode(value)) {
     if (value.$xcf !== "template") return replace(value);
     const parts = value.parts.map((part) => replaceNodes(part, replace));

@@ -34,7 +34,9 @@ export const taskSpecSchema = z.strictObject({
   /** Resource addresses to replace (`--replace`). */
   replace: z.array(z.string()),
   /** For `apply`: the saved plan, its digest and the serial it was made against. */
-  plan: z.strictObject({ artefact: z.string(), digest: z.string(), serial: z.number(), lineage: z.string() }).optional(),
+  plan: z
+    .strictObject({ artefact: z.string(), digest: z.string(), serial: z.number(), lineage: z.string() })
+    .optional(),
   /** The module's and environment's engine settings (`engineConfig.<engine>` merged), validated by the engine. */
   engineConfig: jsonObjectSchema,
   /** Environment variable names → `secret://` references for credentials of this purpose (plan or apply role). */

@@ -39,8 +39,18 @@ export type ResourceChange = z.infer<typeof resourceChangeSchema>;
 /** An output as planned or applied: known with a value, or unknown, or sensitive and only identified by its HMAC. */
 export const unitOutputSchema = z.union([
   z.strictObject({ unknown: z.literal(true), sensitive: z.boolean(), type: jsonValueSchema.optional() }),
-  z.strictObject({ unknown: z.literal(false), sensitive: z.literal(false), value: jsonValueSchema, type: jsonValueSchema.optional() }),
-  z.strictObject({ unknown: z.literal(false), sensitive: z.literal(true), hmac: z.string(), type: jsonValueSchema.optional() }),
+  z.strictObject({
+    unknown: z.literal(false),
+    sensitive: z.literal(false),
+    value: jsonValueSchema,
+    type: jsonValueSchema.optional(),
+  }),
+  z.strictObject({
+    unknown: z.literal(false),
+    sensitive: z.literal(true),
+    hmac: z.string(),
+    type: jsonValueSchema.optional(),
+  }),
 ]);
 export type UnitOutput = z.infer<typeof unitOutputSchema>;
 
