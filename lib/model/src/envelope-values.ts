@@ -68,7 +68,7 @@ function visitUnknowns(
 ): void {
   if (unknown === true) visit(path);
   else if (Array.isArray(unknown))
-    unknown.forEach((item: JsonValue, index) => visitUnknowns(item, [...path, String(index)], visit));
+    for (const [index, item] of unknown.entries()) visitUnknowns(item, [...path, String(index)], visit);
   else if (isJsonObject(unknown))
     for (const [key, member] of Object.entries(unknown)) visitUnknowns(member, [...path, key], visit);
 }

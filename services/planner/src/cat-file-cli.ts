@@ -88,7 +88,10 @@ class BatchProcess {
     let at = 0;
     for (let newline = data.indexOf(10); newline !== -1; newline = data.indexOf(10, at)) {
       const question = this.#questions[this.#next];
-      if (question === undefined) return this.#fail(new GitFailedError("cat-file answered without being asked"));
+      if (question === undefined) {
+        this.#fail(new GitFailedError("cat-file answered without being asked"));
+        return;
+      }
       const [, oid, type, length] = FOUND.exec(data.toString("latin1", at, newline)) ?? [];
       const size = oid === undefined ? -1 : Number(length);
       const end = newline + 1 + size;
