@@ -1,5 +1,5 @@
 import type { ShownChangeSet } from "../change-set-document.ts";
-import { totalSummary } from "./change-set-text.ts";
+import { gateText, totalSummary } from "./change-set-text.ts";
 import { changeLines } from "./change-text.ts";
 
 /** A ChangeSet for a pull request or a CI summary. Text that people or engines wrote can never end its block. */
@@ -20,6 +20,10 @@ export function changeSetMarkdown(changeSet: ShownChangeSet): string {
     ...changeSet.policy.denials.map((denial) => `- ❌ ${inline(`${denial.unit ?? ""} ${denial.message}`.trim())}`),
     ...changeSet.policy.warnings.map((warning) => `- ⚠️ ${inline(`${warning.unit ?? ""} ${warning.message}`.trim())}`),
     ...changeSet.governance.changes.map((change) => `- ⚠️ ${inline(change)}`),
+    ...changeSet.gates.map((gate) => {
+      const isOpen = gate.kind === "window" || gate.satisfied !== true;
+      return `- ${isOpen ? "⏳" : "✅"} ${inline(gateText(gate))}`;
+    }),
     "",
   ];
   for (const unit of changeSet.units) {

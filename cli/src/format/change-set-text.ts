@@ -73,9 +73,15 @@ function summaryLine(changeSet: ShownChangeSet): string {
 
 function gateLines(changeSet: ShownChangeSet): string[] {
   return changeSet.gates.map((gate) => {
-    if (gate.kind === "window") return `gate      window ${gate.window}`;
-    const who = gate.groups.length === 0 ? "an approver" : gate.groups.join(" or ");
-    const self = gate.selfApproval ? " (your own apply counts)" : " (not its authors)";
-    return `gate      ${gate.satisfied === true ? "✓" : "·"} ${gate.quorum} approval${gate.quorum === 1 ? "" : "s"} from ${who}${self}: ${gate.reasons.join("; ")}`;
+    if (gate.kind === "window") return `gate      ${gateText(gate)}`;
+    return `gate      ${gate.satisfied === true ? "✓" : "·"} ${gateText(gate)}`;
   });
+}
+
+/** What must happen first, and why: `1 approval from platform-leads (not its authors): …`. */
+export function gateText(gate: ShownChangeSet["gates"][number]): string {
+  if (gate.kind === "window") return `window ${gate.window}`;
+  const who = gate.groups.length === 0 ? "an approver" : gate.groups.join(" or ");
+  const self = gate.selfApproval ? " (your own apply counts)" : " (not its authors)";
+  return `${gate.quorum} approval${gate.quorum === 1 ? "" : "s"} from ${who}${self}: ${gate.reasons.join("; ")}`;
 }
