@@ -10,6 +10,7 @@ import { DANA } from "./demo/person.ts";
 import { applyMerged, catchTampering, denyPublic, planBranch, refuseAuthor, refuseStale } from "./demo/review.ts";
 import {
   applyDevelopment,
+  checkFiles,
   explainDecision,
   planDevelopment,
   rollOutProduction,
@@ -20,6 +21,7 @@ import { createShell } from "./demo/shell-cli.ts";
 import { createStage, type Step, StoryBrokenError } from "./demo/stage.ts";
 
 const STEPS: readonly Step[] = [
+  checkFiles,
   explainDecision,
   planDevelopment,
   applyDevelopment,

@@ -106,10 +106,12 @@ export const catchTampering: Step = async (stage) => {
   });
   const path = join(stage.folder, "audit.jsonl");
   const log = await readFile(path, "utf8");
-  const forged = log.replaceAll("lee@shop.example", "mia@shop.example");
-  if (forged === log) throw new Error("the audit log does not name Lee");
-  await writeFile(path, forged);
-  stage.type(DANA, "sed -i s/lee@shop.example/mia@shop.example/ audit.jsonl");
+  const lines = log.split("\n");
+  const line = lines.findLastIndex((text) => text.includes("approval.given") && text.includes("lee@shop.example"));
+  if (line < 0) throw new Error("the audit log does not tell of Lee's approval");
+  lines[line] = lines[line]?.replaceAll("lee@shop.example", "mia@shop.example") ?? "";
+  await writeFile(path, lines.join("\n"));
+  stage.type(DANA, `sed -i '${line + 1} s/lee@shop.example/mia@shop.example/g' audit.jsonl`);
   await stage.xcf(LEE, "audit verify --log audit.jsonl --checkpoint audit.checkpoint", {
     code: 1,
     meaning: "tampered with",

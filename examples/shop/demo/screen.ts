@@ -1,7 +1,7 @@
 /** Prints the story: a heading a step, commands as typed, and what they answer. */
 export interface Screen {
   heading(title: string, prose: string): void;
-  command(prompt: string, typed: string): void;
+  command(prompt: string, typed: string, comment?: string): void;
   answer(text: string, keep: readonly Keep[]): void;
   note(text: string): void;
 }
@@ -17,8 +17,10 @@ export function createScreen(write: (text: string) => void, styled: boolean, ste
       const rule = `── ${step}/${steps}  ${title} `;
       write(`\n${style(1, rule.padEnd(WIDTH, "─"))}\n${wrap(prose).join("\n")}\n\n`);
     },
-    command(prompt, typed) {
-      write(`${style(2, `${prompt}$`)} ${style(1, typed)}\n`);
+    command(prompt, typed, comment) {
+      const start = `${prompt}$ ${typed}`;
+      const rest = comment === undefined ? "" : clip(`${start}   # ${comment}`).slice(start.length);
+      write(`${style(2, `${prompt}$`)} ${style(1, typed)}${style(2, rest)}\n`);
     },
     answer(text, keep) {
       for (const line of choose(text, keep)) for (const row of fold(line)) write(`   ${row}\n`);
@@ -29,24 +31,26 @@ export function createScreen(write: (text: string) => void, styled: boolean, ste
   };
 }
 
-/** What of an answer is worth its place: single lines, or a line with all that follow up to an empty one. */
-export type Keep = RegExp | { readonly block: RegExp };
+/** What of an answer is worth its place: single lines, or lines from one on up to an empty one. */
+export type Keep = RegExp | { readonly first: RegExp; readonly only: RegExp };
 
-export const block = (first: RegExp): Keep => ({ block: first });
+/** The lines of the block that begins with `first`: those that match, of all of them. */
+export const block = (first: RegExp, only = /^/): Keep => ({ first, only });
 
 /** The lines that are kept, with one mark for what was left out between them; all lines when nothing is asked for. */
 export function choose(text: string, keep: readonly Keep[]): string[] {
   const lines = text.trimEnd().split("\n");
   if (keep.length === 0) return lines;
   const chosen: string[] = [];
-  let inBlock = false;
+  let inside: RegExp | undefined;
   let skipped = false;
   for (const line of lines) {
-    if (line === "") inBlock = false;
-    else if (keep.some((pattern) => !(pattern instanceof RegExp) && pattern.block.test(line))) inBlock = true;
-    if (!inBlock && !keep.some((pattern) => pattern instanceof RegExp && pattern.test(line))) {
+    if (line === "") inside = undefined;
+    for (const pattern of keep) if (!(pattern instanceof RegExp) && pattern.first.test(line)) inside = pattern.only;
+    const isKept = inside?.test(line) ?? keep.some((pattern) => pattern instanceof RegExp && pattern.test(line));
+    if (!isKept) {
       // That work goes on is not worth a mark of its own.
-      skipped ||= !/^[▸…✓] /.test(line);
+      skipped ||= inside === undefined && !/^([▸…✓] |$)/.test(line);
       continue;
     }
     if (skipped && chosen.length > 0) chosen.push("⋮");

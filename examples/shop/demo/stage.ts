@@ -45,7 +45,7 @@ export interface Stage {
   readonly folder: string;
   /** Names that later steps come back to. */
   readonly recall: Map<string, string>;
-  /** Makes the folder a repository with a first commit, and checks it. */
+  /** Makes the folder a repository with a first commit. */
   begin(person: Person): Promise<void>;
   tell(title: string, prose: string): void;
   xcf(person: Person, words: string, expected: Expectation): Promise<string>;
@@ -66,7 +66,7 @@ export function createStage(shell: Shell, screen: Screen): Stage {
   const show = (typed: string, { code, text }: Ended, expected: Expectation): string => {
     screen.answer(text, expected.keep ?? []);
     check(typed, { code, text }, expected);
-    screen.note(`exit ${code}${expected.meaning === undefined ? "" : `: ${expected.meaning}`}`);
+    if (code !== 0) screen.note(`exit ${code}${expected.meaning === undefined ? "" : `: ${expected.meaning}`}`);
     return text;
   };
   const git = async (person: Person, words: readonly string[]): Promise<void> => {
@@ -82,9 +82,6 @@ export function createStage(shell: Shell, screen: Screen): Stage {
       await git(person, ["config", "user.email", person.email]);
       await git(person, ["add", "."]);
       await git(person, ["commit", "-qm", "A shop"]);
-      screen.command(person.name, "xcf validate");
-      const valid = { code: 0, says: ["13 units, 6 policy tests passed"] };
-      show("xcf validate", await shell.xcf(person, ["validate"]), valid);
     },
     tell: screen.heading,
     async xcf(person, words, expected) {
@@ -99,7 +96,7 @@ export function createStage(shell: Shell, screen: Screen): Stage {
       return {
         async ended() {
           const ended = await running;
-          screen.note(`${person.name}'s command has ended:`);
+          screen.note(`${person.name}'s command has ended.`);
           return show(`xcf ${words}`, ended, expected);
         },
       };
@@ -128,8 +125,7 @@ export function createStage(shell: Shell, screen: Screen): Stage {
         path,
         before.replace(from, () => to),
       );
-      screen.note(`edits ${file}: ${oneLine(from)} → ${oneLine(to)}`);
-      screen.command(person.name, `git commit -am "${message}"`);
+      screen.command(person.name, `git commit -am "${message}"`, `${file}: ${describeEdit(from, to)}`);
       await git(person, ["commit", "-qam", message]);
     },
   };
@@ -144,6 +140,10 @@ function check(typed: string, { code, text }: Ended, { code: wanted, says = [], 
 
 function holds(text: string, part: string | RegExp): boolean {
   return typeof part === "string" ? text.includes(part) : part.test(text);
+}
+
+function describeEdit(from: string, to: string): string {
+  return to.startsWith(from) ? `adds ${oneLine(to.slice(from.length))}` : `${oneLine(from)} → ${oneLine(to)}`;
 }
 
 function oneLine(text: string): string {
