@@ -158,35 +158,37 @@ function destroyUnit({ unit, address }: AppliedPointer, { governingRoutes }: Com
  */
 function unionEdges(units: readonly UnselectedUnit[], { edges, applied, request }: CompileParts): Edge[] {
   const actions = new Map(units.map(({ address, action }) => [address, action]));
+  const goes = (address: Address): boolean => actions.get(address) === "destroy";
+  const wanted = request.appliedOnly
+    ? []
+    : edges.filter(({ from, to }) => from !== to && actions.get(to) === "apply" && !goes(from));
+  if (!request.appliedOnly && units.every(({ action }) => action === "apply")) return sortEdges(wanted);
   const moved = new Map(
     units.flatMap(({ address, movedFrom }) => (movedFrom === undefined ? [] : [[movedFrom, address]])),
   );
-  const union = new Map<string, Edge>();
-  const add = (edge: Edge): void => {
-    if (edge.from !== edge.to) union.set(`${edge.from} ${edge.to}`, edge);
-  };
-  if (!request.appliedOnly)
-    for (const edge of edges) if (actions.get(edge.to) === "apply" && actions.get(edge.from) !== "destroy") add(edge);
+  const union = new Map(wanted.map((edge) => [`${edge.from} ${edge.to}`, edge]));
   for (const pointer of applied.values()) {
     const to = moved.get(pointer.address) ?? pointer.address;
     for (const dependency of pointer.dependsOn) {
       const from = moved.get(dependency) ?? dependency;
-      const goes = actions.get(from) === "destroy" || actions.get(to) === "destroy";
-      const agrees =
-        actions.get(from) !== "destroy" ||
-        actions.get(to) !== "destroy" ||
-        isOlderOrEqual(applied.get(dependency), pointer);
-      if (request.appliedOnly || (goes && agrees)) add({ from, to });
+      if (from === to || !(request.appliedOnly || goes(from) || goes(to))) continue;
+      // Of two units that both go (or are both as they were applied), each may say that the other came first, when the
+      // dependency was turned round in between: what was applied later knows better.
+      const bothOld = request.appliedOnly || (goes(from) && goes(to));
+      if (!bothOld || isOlderOrEqual(applied.get(dependency), pointer)) union.set(`${from} ${to}`, { from, to });
     }
   }
-  return [...union.values()].sort((a, b) => compareText(a.to, b.to) || compareText(a.from, b.from));
+  return sortEdges([...union.values()]);
+}
+
+function sortEdges(edges: readonly Edge[]): Edge[] {
+  return [...edges].sort((a, b) => compareText(a.to, b.to) || compareText(a.from, b.from));
 }
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Two units that go may each say that the other came first, when the dependency was turned round in between. */
 function isOlderOrEqual(dependency: AppliedPointer | undefined, consumer: AppliedPointer): boolean {
   return dependency === undefined || dependency.appliedAt <= consumer.appliedAt;
 }

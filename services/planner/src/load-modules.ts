@@ -168,7 +168,8 @@ const varFilesSchema = z.array(z.string().min(1).max(1_000));
  * repository; the first that exists is meant.
  */
 function placeVarFiles(snapshot: Snapshot, wish: ModuleWish, config: JsonObject, problems: Problem[]): string[] {
-  const listed = varFilesSchema.safeParse(config.varFiles ?? []);
+  if (config.varFiles === undefined) return [];
+  const listed = varFilesSchema.safeParse(config.varFiles);
   if (!listed.success) {
     problems.push(
       problemAtRef(wish.declared, {
