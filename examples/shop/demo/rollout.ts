@@ -38,8 +38,8 @@ export const planDevelopment: Step = async (stage) => {
     says: ["provisional", "input.password = (known after apply)"],
     never: [/(?<!sha256:)\b[0-9a-f]{64}\b/],
     keep: [
-      block(/^dev\/cluster/, /^dev|provisional|\+ .*cluster$|"kind": "cluster"/),
-      block(/^dev\/api/, /^dev|provisional|\+ |input\.|output url/),
+      block(/^dev\/cluster/, /^dev|provisional|"kind": "cluster"/),
+      block(/^dev\/api/, /^dev|provisional|input\.(replicas|settings|password)|output url/),
       /^(Plan for|gate {6}·|ChangeSet)/,
     ],
   });
