@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import { EngineFailedError, EngineMissingError } from "./engine-errors.ts";
 import { type EngineSpawner, ProgramUnstartableError, type SpawnedEngine } from "./engine-spawner-cli.ts";
-import { identifyProcess, type ProcessIdentity, signalGroup, signalProcess } from "./process-table-cli.ts";
+import { signalGroup, signalProcess } from "./process-table-cli.ts";
 
 export interface EngineCommand {
   /** Absolute path or a name on the PATH; never a shell. */
@@ -45,8 +45,7 @@ export interface EngineProcessOptions {
   readonly mustKill: (reason: unknown) => boolean;
   readonly stopTimes: StopTimes;
   /** Told before anything the process does can be lost track of. */
-  readonly onStart: (process: ProcessIdentity) => void;
-  readonly sequence: number;
+  readonly onStart: (pid: number) => void;
 }
 
 const FOLLOW_MS = 150;
@@ -60,17 +59,25 @@ const STDERR_TAIL = 65_536;
  * @throws {EngineMissingError} when the program cannot be started.
  */
 export async function runEngineProcess(command: EngineCommand, options: EngineProcessOptions): Promise<EngineExit> {
-  const { signal, outputFolder, sequence } = options;
+  const { signal, outputFolder } = options;
   signal.throwIfAborted();
-  const paths = { stdout: join(outputFolder, `${sequence}.stdout`), stderr: join(outputFolder, `${sequence}.stderr`) };
+  // One pair of files for all processes of an attempt, which run one after the other: making files is what costs.
+  const paths = { stdout: join(outputFolder, "engine.stdout"), stderr: join(outputFolder, "engine.stderr") };
+  const start = { stdout: sizeOf(paths.stdout), stderr: sizeOf(paths.stderr) };
   const engine = await startEngine(command, options, paths);
-  const exit = await superviseEngine(engine, command, options, paths);
+  const exit = await superviseEngine(engine, command, options, { paths, start });
   return {
     ...exit,
-    stdout: () => readFileSync(paths.stdout, "utf8"),
-    stderr: () => tailOf(paths.stderr),
+    stdout: () => readFrom(paths.stdout, start.stdout),
+    stderr: () => readFrom(paths.stderr, Math.max(start.stderr, sizeOf(paths.stderr) - STDERR_TAIL)),
     diskFull: () => isFull(outputFolder),
   };
+}
+
+interface Output {
+  readonly paths: OutputPaths;
+  /** Where in the files this process began to write. */
+  readonly start: { readonly stdout: number; readonly stderr: number };
 }
 
 interface OutputPaths {
@@ -98,11 +105,11 @@ async function superviseEngine(
   { pid, ended }: SpawnedEngine,
   command: EngineCommand,
   options: EngineProcessOptions,
-  paths: OutputPaths,
+  { paths, start }: Output,
 ): Promise<Pick<EngineExit, "code" | "signal">> {
-  options.onStart(identifyProcess(pid) ?? { pid, started: "" });
-  const out = followLines(paths.stdout, (line) => command.onLine?.(line, "stdout"));
-  const err = followLines(paths.stderr, (line) => command.onLine?.(line, "stderr"));
+  options.onStart(pid);
+  const out = followLines(paths.stdout, start.stdout, (line) => command.onLine?.(line, "stdout"));
+  const err = followLines(paths.stderr, start.stderr, (line) => command.onLine?.(line, "stderr"));
   const limit = command.outputLimit ?? DEFAULT_LIMIT;
   let overflow = false;
   const follow = setInterval(() => {
@@ -110,7 +117,7 @@ async function superviseEngine(
       out.read();
       err.read();
     }
-    if (!overflow && statSync(paths.stdout).size + statSync(paths.stderr).size > limit) {
+    if (!overflow && sizeOf(paths.stdout) + sizeOf(paths.stderr) > limit) {
       overflow = true;
       stopGently();
     }
@@ -182,10 +189,10 @@ interface LineFollower {
 }
 
 /** Reads what was appended to a file since last time and hands it out line by line; a line of over 1 MiB is cut up. */
-function followLines(path: string, onLine: (line: string) => void): LineFollower {
+function followLines(path: string, start: number, onLine: (line: string) => void): LineFollower {
   const decoder = new StringDecoder("utf8");
   let file: number | undefined;
-  let position = 0;
+  let position = start;
   let rest = "";
   const read = (): void => {
     file ??= openSync(path, "r");
@@ -226,7 +233,11 @@ function isFull(folder: string): boolean {
   return bavail * bsize < LEAST_ROOM || (files > 0 && ffree === 0);
 }
 
-function tailOf(path: string): string {
-  const text = readFileSync(path);
-  return text.subarray(Math.max(0, text.length - STDERR_TAIL)).toString("utf8");
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function readFrom(path: string, start: number): string {
+  if (start === 0) return readFileSync(path, "utf8");
+  return readFileSync(path).subarray(start).toString("utf8");
 }

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256Hex } from "@xcloudflow/model/digest";
 import { z } from "zod";
-import { endGroup, groupsStartedFor, identifyProcess, isRunning, type ProcessIdentity } from "./process-table-cli.ts";
+import { endGroup, groupsStartedFor, identifyProcess, isRunning } from "./process-table-cli.ts";
 
 const identitySchema = z.object({ pid: z.number().int().positive(), started: z.string() });
 
@@ -20,7 +20,7 @@ export type ScratchRecord = z.infer<typeof recordSchema>;
 
 export interface ScratchDirectory {
   readonly path: string;
-  recordEngine(engine: ProcessIdentity): void;
+  recordEngine(pid: number): void;
   remove(): void;
 }
 
@@ -89,8 +89,10 @@ export function createScratchRoot(root: string, graceMilliseconds: number): Scra
         writeRecord(path, record);
         return {
           path,
-          recordEngine(engine) {
-            record = { ...record, engine };
+          recordEngine(pid) {
+            // Where processes tell their environment they are found by that; writing a file again is not free.
+            if (process.platform === "linux") return;
+            record = { ...record, engine: identifyProcess(pid) ?? { pid, started: "" } };
             writeRecord(path, record);
           },
           remove() {

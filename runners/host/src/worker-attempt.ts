@@ -48,7 +48,6 @@ export function createAttempt(options: AttemptOptions): Attempt {
   const unpackModule = once(unpack);
   const resolve = once(() => resolveReferences(spec, attemptToken, clients, secrets, signal));
   const redactor = once(makeRedactor);
-  let sequence = 0;
 
   async function unpack(): Promise<string> {
     const folder = join(scratch.path, MODULE_FOLDER);
@@ -99,16 +98,14 @@ export function createAttempt(options: AttemptOptions): Attempt {
       return decodeDocument(outputsSchema, answer.outputsDocument, `outputs of ${spec.address}`);
     },
     run(command: EngineCommand): Promise<EngineExit> {
-      sequence += 1;
       return runEngineProcess(command, {
         spawner: options.spawner,
         outputFolder: scratch.path,
-        sequence,
         signal,
         environment: { ...options.environment, [SCRATCH_VARIABLE]: scratch.path },
         mustKill: (reason) => reason instanceof AttemptLostError,
         stopTimes: options.stopTimes,
-        onStart: (engine) => scratch.recordEngine(engine),
+        onStart: (pid) => scratch.recordEngine(pid),
       });
     },
   };

@@ -10,6 +10,7 @@ export function readPlanArchive(path: string): PlanArchive {
   const bytes = readFileSync(path);
   const members = listMembers(bytes);
   return {
+    bytes,
     text(name) {
       const member = members.get(name);
       return member === undefined ? undefined : readMember(bytes, member);
@@ -18,6 +19,8 @@ export function readPlanArchive(path: string): PlanArchive {
 }
 
 export interface PlanArchive {
+  /** The whole file. */
+  readonly bytes: Uint8Array;
   text(name: "tfstate" | ".terraform.lock.hcl"): string | undefined;
 }
 

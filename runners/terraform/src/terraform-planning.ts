@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { sha256Hex } from "@xcloudflow/model/digest";
 import { type ResourceChange, summarizeChanges, type UnitOutput, type UnitPlan } from "@xcloudflow/model/unit-plan";
 import type { Attempt } from "@xcloudflow/runner-host/attempt";
@@ -58,7 +58,7 @@ export async function planUnit(context: TerraformContext, attempt: Attempt, unit
   };
   if (exit.code === 0) return { ...plan, status: "unchanged" };
   if (attempt.spec.kind !== "plan" && attempt.spec.kind !== "inspect") return { ...plan, status: "planned" };
-  const bytes = readFileSync(path);
+  const { bytes } = archive;
   return {
     ...plan,
     status: "planned",
