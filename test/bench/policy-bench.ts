@@ -26,6 +26,28 @@ const run = promisify(execFile);
 interface Measured {
   readonly name: string;
   readonly times: number[];
+  /** Processor milliseconds of a call, ours and OPA's or the peer's: what a busy machine does not change. */
+  cpu?: number;
+}
+
+/** Processor time that a process has used, in ms; Linux counts it in hundredths of a second. */
+function processorTime(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+  return 10 * (Number(fields[11]) + Number(fields[12]));
+}
+
+/** What `times` of a shell says its children used, in ms: `0m0.05s 0m0.02s` on its second line. */
+function childrenTime(times: string): number {
+  const parts =
+    times
+      .trim()
+      .split("\n")
+      .at(-1)
+      ?.match(/(\d+)m([\d.]+)s/g) ?? [];
+  return parts.reduce((sum, part) => {
+    const [minutes = "0", seconds = "0"] = part.replace("s", "").split("m");
+    return sum + 1000 * (60 * Number(minutes) + Number(seconds));
+  }, 0);
 }
 
 /** What is left is three policies that most repositories have: tags, regions, nothing protected destroyed. */
@@ -49,6 +71,20 @@ async function measure(into: Measured, work: () => Promise<unknown>): Promise<vo
   const start = performance.now();
   await work();
   into.times.push(performance.now() - start);
+}
+
+/** Of OPA and of ourselves together. */
+async function measureProcessor(pid: number, work: () => Promise<unknown>): Promise<number> {
+  const before = { opa: processorTime(pid), own: process.cpuUsage() };
+  for (let round = 0; round < PEER_ROUNDS; round++) await work();
+  const own = process.cpuUsage(before.own);
+  return (processorTime(pid) - before.opa + (own.user + own.system) / 1000) / PEER_ROUNDS;
+}
+
+async function measurePeerProcessor(command: readonly string[]): Promise<number> {
+  const script = 'n=$1; shift; while [ "$n" -gt 0 ]; do "$@" >/dev/null; n=$((n - 1)); done; times';
+  const { stdout } = await run("/bin/sh", ["-c", script, "sh", String(PEER_ROUNDS), ...command]);
+  return childrenTime(stdout) / PEER_ROUNDS;
 }
 
 /** A plan of resources that the library's policies all look at and mostly allow. */
@@ -86,6 +122,10 @@ function print(name: string, ours: Measured, peer: Measured | undefined, goals: 
     const ratio = quantile(peer, 0.5) / quantile(ours, 0.5);
     figures.push(`${peer.name} p50 ${format(quantile(peer, 0.5))}`, `ratio ${ratio.toFixed(1)}`);
   }
+  if (ours.cpu !== undefined) figures.push(`processor ${format(ours.cpu)}`);
+  if (ours.cpu !== undefined && peer?.cpu !== undefined) {
+    figures.push(`${peer.name} ${format(peer.cpu)}`, `ratio ${(peer.cpu / ours.cpu).toFixed(1)}`);
+  }
   console.log(`P7 ${name}: ${figures.join(", ")}`);
   for (const [goal, met] of goals) console.log(`   ${met ? "met   " : "MISSED"} ${goal}`);
 }
@@ -121,18 +161,32 @@ export async function benchPolicy(): Promise<void> {
           judgeSubjects(evaluator, asked, [{ unit: "u", input }], []),
         );
       const path = join(folder, `plan-${changes}.json`);
-      const askConftest = () =>
-        run(conftest.path, ["test", "-o", "json", "--no-fail", "-p", policies, "-d", join(policies, "data"), path]);
+      const command = [
+        conftest.path,
+        "test",
+        "-o",
+        "json",
+        "--no-fail",
+        "-p",
+        policies,
+        "-d",
+        join(policies, "data"),
+        path,
+      ];
+      const askConftest = () => run(command[0] ?? "", command.slice(1));
       const input = planOf("prod/shop/db", changes);
       writeFileSync(path, input);
       for (let warm = 0; warm < 50; warm++) await judge();
       const ours: Measured = { name: "resident", times: [] };
       const peer: Measured = { name: "conftest", times: [] };
+      const isMeasured = conftest.skip === false;
       for (let round = 0; round < rounds; round++) {
         await measure(ours, judge);
-        if (conftest.skip === false && round % (rounds / PEER_ROUNDS) === 0) await measure(peer, askConftest);
+        if (isMeasured && round % (rounds / PEER_ROUNDS) === 0) await measure(peer, askConftest);
       }
-      const isMeasured = conftest.skip === false;
+      const pid = await service.tools.pool.use("bench", asked, async ({ server }) => server.pid);
+      ours.cpu = await measureProcessor(pid, judge);
+      if (isMeasured) peer.cpu = await measurePeerProcessor(command);
       const name = `${policies === typical ? "three" : "all"} policies on a unit of ${changes} changes (${input.length} bytes)`;
       print(name, ours, isMeasured ? peer : undefined, [
         ...(p99 === undefined ? [] : [[`p99 ≤ ${p99} ms`, quantile(ours, 0.99) <= p99] as [string, boolean]]),
