@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 
 const LONGEST_LINE = 8_192;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: taking control characters out is its purpose
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
 /**
  * One line fit for a terminal, a log and a pull-request comment: no escape sequences, control or direction-changing

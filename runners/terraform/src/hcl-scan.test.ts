@@ -83,7 +83,11 @@ resource "aws_instance" "web" {
   it("finds again whatever blocks were written", () => {
     const name = fc.stringMatching(/^[a-z_][a-z0-9_-]{0,8}$/);
     const value = fc.oneof(
-      fc.string().map((text) => JSON.stringify(text).replaceAll("${", "$${").replaceAll("%{", "%%{")),
+      fc.string().map((text) =>
+        JSON.stringify(text)
+          .replaceAll("${", () => "$${")
+          .replaceAll("%{", () => "%%{"),
+      ),
       fc.constantFrom('"${a["}"]}"', "{ x = 1 }", "[\n1,\n2\n]", "<<X\n } {\nX", "f(1, {})"),
     );
     const block = fc.record(
