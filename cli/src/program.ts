@@ -217,6 +217,10 @@ function defineRunVerbs(program: Command, choose: Choose): void {
     .addOption(output())
     .action((options) => choose(options, async (given) => (await import("./verbs/up.ts")).up(given, options)));
   program
+    .command("initdb <folder>", { hidden: true })
+    .description("make a new database's files")
+    .action((folder) => choose({}, async (given) => (await import("./verbs/initdb.ts")).initdb(given, folder)));
+  program
     .command("owner <folder>", { hidden: true })
     .description("serve a .xcf folder to this user's other xcf processes")
     .action((folder) => choose({}, async (given) => (await import("./verbs/owner.ts")).owner(given, folder)));

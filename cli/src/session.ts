@@ -5,7 +5,7 @@ import { createApiClient } from "@xcloudflow/chassis/clients";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import type { ApiService } from "@xcloudflow/proto/api/v1/api_pb";
 import { findRepository, readGitIdentity } from "./repository-cli.ts";
-import type { CommonOptions, Surroundings } from "./surroundings.ts";
+import { type CommonOptions, type Surroundings, startSelf } from "./surroundings.ts";
 
 /** A control plane to ask: the embedded one of this repository, or a mesh. Verbs cannot tell which. */
 export interface Session {
@@ -51,7 +51,7 @@ async function openRemote(surroundings: Surroundings, server: string): Promise<S
 }
 
 async function openEmbedded(surroundings: Surroundings): Promise<Session> {
-  const { environment, directory } = surroundings;
+  const { directory } = surroundings;
   const repository = await findRepository(directory);
   const { connectOwner } = await import("@xcloudflow/embedded/owner/owner-client");
   const caller = await embeddedCaller(surroundings, repository);
@@ -59,11 +59,7 @@ async function openEmbedded(surroundings: Surroundings): Promise<Session> {
     dir: join(repository, ".xcf"),
     version: surroundings.version,
     clock: surroundings.clock,
-    command: {
-      executable: surroundings.self.executable,
-      arguments: [...surroundings.self.arguments, "owner", join(repository, ".xcf")],
-      environment,
-    },
+    command: startSelf(surroundings, "owner", join(repository, ".xcf")),
   });
   return {
     api: createApiClient(connection.transport),

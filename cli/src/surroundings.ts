@@ -14,6 +14,11 @@ export interface Surroundings {
   readonly interrupted: AbortSignal;
 }
 
+/** This program again, as another process with a hidden verb. */
+export function startSelf({ self, environment }: Surroundings, ...words: readonly string[]) {
+  return { executable: self.executable, arguments: [...self.arguments, ...words], environment };
+}
+
 /** Options every verb has. */
 export interface CommonOptions {
   readonly output?: string | undefined;

@@ -2,7 +2,7 @@ import { startEmbedded } from "@xcloudflow/embedded/control-plane";
 import { READY_FD } from "@xcloudflow/embedded/owner/owner-cli";
 import { runOwner } from "@xcloudflow/embedded/owner/owner-process";
 import { EXIT, type ExitCode } from "../exit-code.ts";
-import type { Surroundings } from "../surroundings.ts";
+import { type Surroundings, startSelf } from "../surroundings.ts";
 
 /** How long the owner stays after its last client, so that the next verb need not start one. */
 const LINGER_MS = 20_000;
@@ -19,6 +19,7 @@ export async function owner(surroundings: Surroundings, folder: string): Promise
         environment: surroundings.environment,
         clock: surroundings.clock,
         version: surroundings.version,
+        initdb: startSelf(surroundings, "initdb"),
       }),
     lingerMs: LINGER_MS,
     readyFd: READY_FD,

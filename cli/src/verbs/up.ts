@@ -3,7 +3,7 @@ import { startServer } from "@xcloudflow/embedded/server";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { findRepository } from "../repository-cli.ts";
 import { embeddedCaller } from "../session.ts";
-import type { CommonOptions, Surroundings } from "../surroundings.ts";
+import { type CommonOptions, type Surroundings, startSelf } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
 
 export interface UpOptions extends CommonOptions {
@@ -21,6 +21,7 @@ export async function up(surroundings: Surroundings, options: UpOptions): Promis
     environment,
     clock,
     version,
+    initdb: startSelf(surroundings, "initdb"),
     caller: await embeddedCaller(surroundings, repository),
     host: options.host,
     grpcPort: Number(options.grpcPort),

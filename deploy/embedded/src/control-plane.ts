@@ -22,6 +22,7 @@ import type { NodeHandler } from "@xcloudflow/chassis/serve";
 import { internalInterceptors } from "@xcloudflow/chassis/server-interceptors";
 import { migrate } from "@xcloudflow/database/migrate";
 import { createPgliteDatabase } from "@xcloudflow/database/pglite-database";
+import { governingCommits } from "@xcloudflow/orchestrator/governing-commits";
 import { DEFAULT_TIMING } from "@xcloudflow/orchestrator/orchestrator-context";
 import { createOrchestrator } from "@xcloudflow/orchestrator/orchestrator-service";
 import { createSqlOrchestratorStore } from "@xcloudflow/orchestrator/sql-orchestrator-store";
@@ -34,6 +35,7 @@ import { createRouter } from "@xcloudflow/router/router-service";
 import { createSecretsService } from "@xcloudflow/secrets/secrets-service";
 import { createStateService } from "@xcloudflow/state/state-service";
 import { createGovernanceFiles } from "./governance-files.ts";
+import { type InitdbCommand, runInitdb } from "./initdb-cli.ts";
 import { startRelays } from "./relays.ts";
 import { SCHEMAS } from "./schemas.ts";
 import { serveStateBackend } from "./state-backend-server.ts";
@@ -48,6 +50,8 @@ export interface EmbeddedOptions {
   readonly environment: Environment;
   readonly clock: Clock;
   readonly version: string;
+  /** Makes a new database's files, so that this process need not hold what that takes. */
+  readonly initdb: InitdbCommand;
 }
 
 /** All services and one worker in this process, talking over the in-memory transport. */
@@ -71,7 +75,7 @@ const BUSY_POLL_MS = 500;
  * Composes the one-process mode: PGlite in `.xcf/db`, the in-process bus, every service, and a worker with the engines
  * that are found. Recovers what an earlier process left unfinished before it answers.
  */
-export async function startEmbedded({ dir, environment, clock, version }: EmbeddedOptions): Promise<Embedded> {
+export async function startEmbedded({ dir, environment, clock, version, initdb }: EmbeddedOptions): Promise<Embedded> {
   const random = createSystemRandom();
   const ids = createIds(clock, random);
   const logger = createLogger({
@@ -82,7 +86,12 @@ export async function startEmbedded({ dir, environment, clock, version }: Embedd
   const config = userConfigFolder(environment, environment.HOME ?? homedir());
   const cache = join(cacheHome(environment), "xcloudflow");
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const database = await createPgliteDatabase({ directory: join(dir, "db"), clock, random });
+  const database = await createPgliteDatabase({
+    directory: join(dir, "db"),
+    initdb: (directory) => runInitdb(initdb, directory),
+    clock,
+    random,
+  });
   await migrate(database, SCHEMAS);
   const bus = createMemoryBus({
     clock,
@@ -117,7 +126,7 @@ export async function startEmbedded({ dir, environment, clock, version }: Embedd
   const store = createSqlOrchestratorStore(database, clock, ids);
   const files = createGovernanceFiles(
     async (tenant, repository) =>
-      (await store.transact(tenant, "read-governance", (tx) => tx.governance(repository)))?.commit,
+      governingCommits(await store.transact(tenant, "read-governance", (tx) => tx.governance(repository))).latest,
   );
   const secrets = createSecretsService({
     ...common,

@@ -7,6 +7,7 @@ import { createSystemRandom } from "@xcloudflow/chassis/random";
 import { type RunningServer, serveRoutes } from "@xcloudflow/chassis/serve";
 import { edgeInterceptors } from "@xcloudflow/chassis/server-interceptors";
 import { type Embedded, startEmbedded } from "./control-plane.ts";
+import type { InitdbCommand } from "./initdb-cli.ts";
 import { OwnerTakenError } from "./owner/owner-errors.ts";
 import { readIdentity, socketPath } from "./owner/owner-files.ts";
 import { type Owner, startOwner } from "./owner/owner-process.ts";
@@ -18,6 +19,7 @@ export interface ServerOptions {
   readonly environment: Environment;
   readonly clock: Clock;
   readonly version: string;
+  readonly initdb: InitdbCommand;
   /** Whom the token in `.xcf/token` stands for. */
   readonly caller: Caller;
   readonly host: string;
@@ -44,7 +46,7 @@ const PATIENCE_MS = 10_000;
  * @throws {AddressUnavailableError} when a port is taken.
  */
 export async function startServer(options: ServerOptions): Promise<EmbeddedServer> {
-  const { dir, environment, clock, version } = options;
+  const { dir, environment, clock, version, initdb } = options;
   let embedded: Embedded | undefined;
   const owner = await takeOver(dir, () =>
     startOwner({
@@ -53,7 +55,7 @@ export async function startServer(options: ServerOptions): Promise<EmbeddedServe
       clock,
       lingerMs: "forever",
       startControlPlane: async (folder) => {
-        embedded = await startEmbedded({ dir: folder.dir, environment, clock, version });
+        embedded = await startEmbedded({ dir: folder.dir, environment, clock, version, initdb });
         return embedded;
       },
     }),

@@ -4,7 +4,8 @@ import { Kysely, PGliteDialect } from "kysely";
 import type { OwnedDatabase } from "./database.ts";
 import { explainLackOfSpace } from "./disk-space.ts";
 import { createKyselyDatabase, type DatabaseSurroundings } from "./kysely-database.ts";
-import { preparePgliteDirectory } from "./pglite-directory.ts";
+import { type MakeFiles, preparePgliteDirectory } from "./pglite-directory.ts";
+import { makePgliteFiles } from "./pglite-files.ts";
 import { explainPgliteError } from "./pglite-problem.ts";
 import { pgliteEngineFlags, pgliteSettings } from "./pglite-settings.ts";
 import { valueParsers } from "./value-parsers.ts";
@@ -12,6 +13,8 @@ import { valueParsers } from "./value-parsers.ts";
 export interface PgliteDatabaseOptions extends DatabaseSurroundings {
   /** Where its files are; the caller must own it alone (two processes lose acknowledged commits). Absent: in memory, for tests. */
   readonly directory?: string;
+  /** Who makes the files of a new one; default: this process, which then holds more than 1 GB for a while. */
+  readonly initdb?: MakeFiles;
 }
 
 /**
@@ -21,9 +24,10 @@ export interface PgliteDatabaseOptions extends DatabaseSurroundings {
  */
 export async function createPgliteDatabase({
   directory,
+  initdb = makePgliteFiles,
   ...surroundings
 }: PgliteDatabaseOptions): Promise<OwnedDatabase> {
-  if (directory !== undefined) await preparePgliteDirectory(directory);
+  if (directory !== undefined) await preparePgliteDirectory(directory, initdb);
   const where = directory ?? "memory";
   const pglite = await open(directory, where);
   let stopped: Error | undefined;

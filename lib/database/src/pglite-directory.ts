@@ -2,11 +2,13 @@ import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DatabaseUnavailableError } from "./database-errors.ts";
 import { explainLackOfSpace } from "./disk-space.ts";
-import { makePgliteFiles } from "./pglite-initdb-cli.ts";
 import { explainPgliteError } from "./pglite-problem.ts";
 
 /** The major version of the PostgreSQL that PGlite is built from; its files are readable by that version alone. */
 const MAJOR_VERSION = "18";
+
+/** Makes a new database's files in a directory that is not there yet. */
+export type MakeFiles = (directory: string) => Promise<void>;
 
 /**
  * Makes the database's files unless they are there. They are made beside their place and moved there when complete, so
@@ -14,7 +16,7 @@ const MAJOR_VERSION = "18";
  *
  * @throws {DatabaseUnavailableError} when that fails or the files are of another version.
  */
-export async function preparePgliteDirectory(directory: string): Promise<void> {
+export async function preparePgliteDirectory(directory: string, initdb: MakeFiles): Promise<void> {
   const version = await readVersion(directory);
   if (version === MAJOR_VERSION) return await checkSpace(directory, "open");
   if (version !== undefined) {
@@ -24,7 +26,7 @@ export async function preparePgliteDirectory(directory: string): Promise<void> {
       hint: "use the XCloudFlow that made them, or move the folder away to start anew",
     });
   }
-  await makeFiles(directory);
+  await makeFiles(directory, initdb);
 }
 
 async function readVersion(directory: string): Promise<string | undefined> {
@@ -36,13 +38,13 @@ async function readVersion(directory: string): Promise<string | undefined> {
   }
 }
 
-async function makeFiles(directory: string): Promise<void> {
+async function makeFiles(directory: string, initdb: MakeFiles): Promise<void> {
   const draft = `${directory}.new`;
   try {
     await mkdir(dirname(directory), { recursive: true });
     await checkSpace(dirname(directory), "change");
     await rm(draft, { recursive: true, force: true });
-    await makePgliteFiles(draft);
+    await initdb(draft);
     await rename(draft, directory);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
