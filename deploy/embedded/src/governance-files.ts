@@ -9,15 +9,15 @@ export interface GovernanceFiles {
   close(): void;
 }
 
-/** @param governanceCommit the commit whose rules judge the repository's next change; undefined before the first apply */
+/** @param governanceCommit the commit whose rules judge the repository's next change; empty before the first apply */
 export function createGovernanceFiles(
-  governanceCommit: (tenant: string, repository: string) => Promise<string | undefined>,
+  governanceCommit: (tenant: string, repository: string) => Promise<string>,
 ): GovernanceFiles {
   const repositories = createRepositories(DEFAULT_GIT);
   return {
     async read({ tenant, repository, path }) {
       const { git, trees } = await repositories.open(repository);
-      const commit = await git.resolveCommit((await governanceCommit(tenant, repository)) ?? "HEAD");
+      const commit = await git.resolveCommit((await governanceCommit(tenant, repository)) || "HEAD");
       const snapshot = await snapshotCommit(git, trees, commit);
       const file = snapshot.file(path);
       if (file === undefined) return undefined;

@@ -43,6 +43,8 @@ export const taskSpecSchema = z.strictObject({
   credentials: z.record(z.string(), z.string()),
   /** Engine version the approval was given for; another one refuses to apply. */
   engineVersion: z.string().optional(),
+  /** The unit whose engine state is planned against, when this one takes over another's (`moved`). */
+  stateAddress: addressSchema.optional(),
   ignoreDrift: z.array(z.string()),
   timeoutSeconds: z.number().positive(),
 });

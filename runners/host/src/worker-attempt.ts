@@ -76,7 +76,7 @@ export function createAttempt(options: AttemptOptions): Attempt {
     scratch: scratch.path,
     signal,
     stateBackend: {
-      address: `${options.stateHttpAddress.replace(/\/$/, "")}/terraform/${spec.tenant}/${spec.address}`,
+      address: `${options.stateHttpAddress.replace(/\/$/, "")}/terraform/${spec.tenant}/${spec.stateAddress ?? spec.address}`,
       username: "xcf",
       password: new SecretText(attemptToken),
     },

@@ -65,7 +65,7 @@ export const orchestrator: Migration = {
     ),
     ...tenantTable(
       "orchestrator.governance",
-      `repository text not null, commit text not null, changed_at text not null, primary key (tenant, repository)`,
+      `repository text not null, environment text not null, commit text not null, changed_at text not null, primary key (tenant, repository, environment)`,
     ),
     ...tenantTable(
       "orchestrator.run_update",

@@ -8,9 +8,10 @@ import { checkFreshness } from "./check-freshness.ts";
 import { closeChangeSet } from "./close-change-set.ts";
 import type { Change } from "./decision.ts";
 import { decideLocks, describeLock, wishLocks } from "./lock-decision.ts";
+import { moveStates } from "./move-states.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
-import type { ChangeSetRow, RunRow } from "./rows.ts";
+import type { ChangeSetRow, RunRow, WaitingKind } from "./rows.ts";
 import { waitRun } from "./run-decision.ts";
 import { runRequestSchema } from "./run-request.ts";
 import { transact } from "./run-transaction.ts";
@@ -20,7 +21,10 @@ import { closedWindow } from "./window-decision.ts";
 export async function driveApply(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
   switch (run.phase) {
     case "checking":
+      if (run.status === "canceling") return finishCanceled(context, tenant, run);
       return check(context, tenant, run);
+    case "moving":
+      return moveStates(context, tenant, run, await loadChangeSet(context, tenant, run.changeSet ?? ""));
     case "executing":
       return driveSteps(context, tenant, run, await loadChangeSet(context, tenant, run.changeSet ?? ""));
     case "finishing":
@@ -28,6 +32,14 @@ export async function driveApply(context: OrchestratorContext, tenant: string, r
     default:
       return false;
   }
+}
+
+/** A retried run that was canceled before it took its locks again: its steps are canceled already. */
+async function finishCanceled(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
+  return transact(context, tenant, "finish-canceled", run, async (current, write) => {
+    await write([{ put: "run", row: { ...current, phase: "finishing" } }]);
+    return [];
+  });
 }
 
 /** The stored document, checked against its schema. */
@@ -62,7 +74,8 @@ async function check(context: OrchestratorContext, tenant: string, run: RunRow):
       context.clock.schedule(closed.opensAt, () => context.signals.drive(tenant, run.id));
     return waited;
   }
-  if (!resumed) await checkFreshness(context, tenant, run, changeSet);
+  const unmerged = resumed ? undefined : await checkFreshness(context, tenant, run, changeSet);
+  if (unmerged !== undefined) return wait(context, tenant, run, "merge", unmerged);
   return begin(context, tenant, run, row, changeSet, resumed);
 }
 
@@ -82,7 +95,7 @@ async function wait(
   context: OrchestratorContext,
   tenant: string,
   run: RunRow,
-  kind: "approval" | "window" | "lock",
+  kind: WaitingKind,
   reason: string,
 ): Promise<boolean> {
   await transact(context, tenant, "wait-run", run, async (current, write) => {
@@ -144,7 +157,7 @@ async function begin(
         put: "run",
         row: {
           ...current,
-          phase: "executing",
+          phase: !resumed && changeSet.units.some((unit) => unit.movedFrom !== undefined) ? "moving" : "executing",
           status: current.status === "canceling" ? "canceling" : "running",
           waitingKind: null,
           waitingFor: null,

@@ -3,6 +3,7 @@ import type { ChangeSet } from "@xcloudflow/model/change-set";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import { encodeDocument } from "@xcloudflow/model/parse-json";
 import { z } from "zod";
+import { governingCommit } from "./governing-commits.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import type { RunRow } from "./rows.ts";
 import { runRequestSchema } from "./run-request.ts";
@@ -23,7 +24,7 @@ export class ChangeSetStaleError extends CodedError {
 
 /**
  * Everything the approval covered is compared with the world: the repository's content and rules, the engines' state,
- * the engines themselves, and the clock.
+ * the engines themselves, and the clock. Answers what it waits for when the change is only not merged yet.
  *
  * @throws {ChangeSetStaleError} when anything that decides what would run has changed.
  */
@@ -32,40 +33,47 @@ export async function checkFreshness(
   tenant: string,
   run: RunRow,
   changeSet: ChangeSet,
-): Promise<void> {
+): Promise<string | undefined> {
+  const repository = await compareRepository(context, tenant, run, changeSet);
   const differences = [
     ...expiry(changeSet, context.clock.now()),
-    ...(await repositoryDifferences(context, tenant, run, changeSet)),
+    ...repository.differences,
     ...(await serialDifferences(context, tenant, changeSet)),
     ...(await engineDifferences(context, tenant, changeSet)),
   ];
   if (differences.length > 0) throw new ChangeSetStaleError(changeSet.id, differences);
+  return repository.branch === ""
+    ? undefined
+    : `waits until ${changeSet.commit.slice(0, 12)} is merged into ${repository.branch}`;
 }
 
 function expiry(changeSet: ChangeSet, now: Date): string[] {
   return now.toISOString() < changeSet.expiresAt ? [] : [`it expired at ${changeSet.expiresAt}`];
 }
 
-async function repositoryDifferences(
+async function compareRepository(
   context: OrchestratorContext,
   tenant: string,
   run: RunRow,
   changeSet: ChangeSet,
-): Promise<string[]> {
+): Promise<{ readonly differences: readonly string[]; readonly branch: string }> {
   // A corrective ChangeSet is planned from what was applied; the branch's head says nothing about it.
-  if (changeSet.origin.kind === "drift") return [];
+  if (changeSet.origin.kind === "drift") return { differences: [], branch: "" };
   const request = runRequestSchema.parse(JSON.parse(run.request));
-  const governance = await context.store.transact(tenant, "read-governance", (tx) => tx.governance(run.repository));
-  const { differences } = await context.planner.checkFreshness(
+  const rows = await context.store.transact(tenant, "read-governance", (tx) => tx.governance(run.repository));
+  const { differences, waitsForMergeInto } = await context.planner.checkFreshness(
     {
       changeSetDocument: encodeDocument(changeSet),
       repository: run.repository,
       head: request.head,
-      governanceCommit: governance?.commit ?? "",
+      governanceCommit: governingCommit(rows, changeSet.environment),
     },
     as(serviceCaller(tenant, "orchestrator")),
   );
-  return differences.map(({ unit, what, detail }) => `${unit === "" ? "" : `${unit}: `}${what}: ${detail}`);
+  return {
+    differences: differences.map(({ unit, what, detail }) => `${unit === "" ? "" : `${unit}: `}${what}: ${detail}`),
+    branch: waitsForMergeInto,
+  };
 }
 
 async function serialDifferences(

@@ -94,7 +94,8 @@ async function signToken(context: OrchestratorContext, tenant: string, task: Tas
     {
       tenant,
       environment: spec.environment,
-      unit: task.unit,
+      // A plan reads the state it plans against, which is another unit's before a move.
+      unit: spec.stateAddress ?? task.unit,
       run: task.run,
       task: task.id,
       attempt: task.attempt,

@@ -84,8 +84,12 @@ function keepsLock(lock: LockRow, outcome: string, steps: readonly StepSummary[]
 
 function advanceGovernance(run: RunRow, changeSet: ChangeSet, now: string): Change[] {
   return [
-    { put: "governance", row: { repository: run.repository, commit: changeSet.commit, changedAt: now } },
+    {
+      put: "governance",
+      row: { repository: run.repository, environment: changeSet.environment, commit: changeSet.commit, changedAt: now },
+    },
     draftEvent("governance", "advanced", run.repository, `run:${run.id}`, {
+      environment: changeSet.environment,
       commit: changeSet.commit,
       digest: changeSet.governance.proposedDigest,
     }),

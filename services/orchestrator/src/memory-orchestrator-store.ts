@@ -170,7 +170,7 @@ function bind(tables: MemoryTables, said: EventDraft[]): OrchestratorTransaction
         .slice(0, limit),
     approvals: async (id) => all("approval").filter((row) => row.changeSet === id),
     locks: async () => all("lock"),
-    governance: async (repository) => tables.governance.get(repository),
+    governance: async (repository) => all("governance").filter((row) => row.repository === repository),
     updates: async (id, after, limit, logs) =>
       all("runUpdate")
         .filter((row) => row.run === id && row.sequence > after && (logs || row.kind === "progress"))

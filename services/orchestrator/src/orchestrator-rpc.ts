@@ -11,6 +11,7 @@ import { cancelRunById } from "./cancel-run.ts";
 import { viewChangeSet } from "./change-set-view.ts";
 import { waitForTask } from "./claim-task.ts";
 import { findChangeSetRow } from "./find-change-set.ts";
+import { governingCommits } from "./governing-commits.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { acceptHeartbeat, acceptReport } from "./report-task.ts";
 import { retryRun } from "./retry-run.ts";
@@ -104,11 +105,12 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
     },
     async preview(request, handler) {
       const caller = callerOf(handler);
-      const governance = await context.store.transact(caller.tenant, "read-governance", (tx) =>
+      const rows = await context.store.transact(caller.tenant, "read-governance", (tx) =>
         tx.governance(request.repository),
       );
+      const { latest, byEnvironment } = governingCommits(rows);
       const { compilationDocument } = await context.planner.compile(
-        { ...previewOf(request), governanceCommit: governance?.commit ?? "" },
+        { ...previewOf(request), governanceCommit: latest, governanceCommits: byEnvironment },
         as({ ...caller, roles: ["service"] }),
       );
       return { compilationDocument };

@@ -72,7 +72,8 @@ export interface OrchestratorTransaction {
   approvals(changeSet: string): Promise<ApprovalRow[]>;
   /** All locks of the tenant, locked against concurrent taking. */
   locks(): Promise<LockRow[]>;
-  governance(repository: string): Promise<GovernanceRow | undefined>;
+  /** One row for each environment that has been applied. */
+  governance(repository: string): Promise<GovernanceRow[]>;
   updates(run: string, after: number, limit: number, logs: boolean): Promise<RunUpdateRow[]>;
   workers(seenSince: string): Promise<WorkerRow[]>;
   write(changes: readonly Change[], actor?: string): Promise<void>;

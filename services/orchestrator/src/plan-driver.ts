@@ -6,6 +6,7 @@ import { type UnitPlan, unitPlanSchema } from "@xcloudflow/model/unit-plan";
 import { loadAppliedOutputs, producersOf } from "./applied-outputs.ts";
 import { assembleChangeSet, assembleNothing } from "./assemble-change-set.ts";
 import type { Change } from "./decision.ts";
+import { governingCommits } from "./governing-commits.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
 import { type KnownOutputs, type ResolvedInputs, resolveInputs } from "./resolve-inputs.ts";
@@ -41,7 +42,8 @@ function loadCompilation(context: OrchestratorContext, tenant: string, run: RunR
 async function compile(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
   const request = runRequestSchema.parse(JSON.parse(run.request));
   const actor = actorSchema.parse(JSON.parse(run.actor));
-  const governance = await context.store.transact(tenant, "read-governance", (tx) => tx.governance(run.repository));
+  const rows = await context.store.transact(tenant, "read-governance", (tx) => tx.governance(run.repository));
+  const governance = governingCommits(rows);
   const answer = await context.planner.compile(
     {
       repository: run.repository,
@@ -52,7 +54,8 @@ async function compile(context: OrchestratorContext, tenant: string, run: RunRow
       only: request.only,
       replace: request.replace,
       destroy: request.destroy,
-      governanceCommit: governance?.commit ?? "",
+      governanceCommit: governance.latest,
+      governanceCommits: governance.byEnvironment,
       appliedOnly: run.kind === "drift",
     },
     as(actor),
@@ -148,7 +151,7 @@ async function dispatchPlans(context: OrchestratorContext, tenant: string, run: 
         tenant,
         current.environment,
         unit,
-        { kind: "plan", ...inputs, destroy: step.destroy },
+        { kind: "plan", ...inputs, destroy: step.destroy, movedFrom: unit.movedFrom },
         context.timing.taskTimeoutSeconds,
       );
       return [

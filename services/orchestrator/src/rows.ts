@@ -6,10 +6,18 @@ import type { TaskKind } from "@xcloudflow/model/task-spec";
  * PostgreSQL, in PGlite and in the simulator's memory. Times are RFC 3339 text in UTC.
  */
 
-/** compiling → planning → assembling → done for a plan or drift run; checking → executing → finishing → done for an apply run. */
-export type RunPhase = "compiling" | "planning" | "assembling" | "checking" | "executing" | "finishing" | "done";
+/** compiling → planning → assembling → done for a plan or drift run; checking → (moving →) executing → finishing → done for an apply run. */
+export type RunPhase =
+  | "compiling"
+  | "planning"
+  | "assembling"
+  | "checking"
+  | "moving"
+  | "executing"
+  | "finishing"
+  | "done";
 export type RunStatus = "running" | "waiting" | "canceling" | "succeeded" | "failed" | "canceled";
-export type WaitingKind = "approval" | "window" | "lock";
+export type WaitingKind = "approval" | "window" | "lock" | "merge";
 
 export interface RunRow {
   readonly id: string;
@@ -186,9 +194,10 @@ export interface LockRow {
   readonly since: string;
 }
 
-/** The commit whose rules judge the next change of a repository. */
+/** The commit whose rules judge the next change of an environment: what one environment applied never judges another. */
 export interface GovernanceRow {
   readonly repository: string;
+  readonly environment: string;
   readonly commit: string;
   readonly changedAt: string;
 }
@@ -238,7 +247,7 @@ export const KEYS = {
   changeSet: ["id"],
   approval: ["changeSet", "subject"],
   lock: ["kind", "name", "run"],
-  governance: ["repository"],
+  governance: ["repository", "environment"],
   runUpdate: ["run", "sequence"],
   worker: ["id"],
 } as const satisfies { [T in keyof Tables]: readonly (keyof Tables[T])[] };

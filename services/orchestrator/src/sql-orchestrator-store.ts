@@ -98,7 +98,7 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
       await sql`select pg_advisory_xact_lock(hashtextextended(${`orchestrator.locks ${tenant}`}, 0))`.execute(tx);
       return select("lock", sql`order by kind, name, run`);
     },
-    governance: (repository) => first("governance", sql`where repository = ${repository}`),
+    governance: (repository) => select("governance", sql`where repository = ${repository}`),
     updates: (run, after, limit, logs) =>
       select(
         "runUpdate",

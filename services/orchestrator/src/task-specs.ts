@@ -15,6 +15,8 @@ export interface TaskWish {
   readonly inputs: Inputs;
   readonly provisional: boolean;
   readonly destroy: boolean;
+  /** Plan against this unit's state: it becomes this one's when the ChangeSet is applied. */
+  readonly movedFrom?: string | undefined;
   /** For `apply`: the plan to apply. */
   readonly plan?: UnitPlan;
 }
@@ -55,6 +57,7 @@ export function specifyTask(
     credentials: wish.kind === "apply" ? unit.credentials.apply : unit.credentials.plan,
     ignoreDrift: unit.ignoreDrift,
     timeoutSeconds,
+    ...(wish.movedFrom === undefined ? {} : { stateAddress: wish.movedFrom }),
     ...withPlan,
   };
 }

@@ -26,7 +26,10 @@ export interface CompileQuestion extends CompileRequest {
   readonly base: string;
   readonly environment: string;
   readonly dirty: boolean;
+  /** Judges environments that `governanceCommits` does not name; empty: nothing governs yet. */
   readonly governanceCommit: string;
+  /** Environment → the commit whose rules judge it. */
+  readonly governanceCommits: Readonly<Record<string, string>>;
   /** Store module archives before answering; a comparison needs none. */
   readonly upload: boolean;
 }
@@ -46,8 +49,13 @@ export async function compileEnvironment(context: PlannerContext, question: Comp
     "proposal",
   );
   refuseErrors(proposal.problems, question.dirty ? "the work tree" : commit);
-  const governing = await readGoverning(repository, question, commit);
-  const environment = chooseEnvironment(question, proposal, governing);
+  const named = nameEnvironment(question, proposal);
+  const governing = await readGoverning(
+    repository,
+    question.governanceCommits[named] ?? question.governanceCommit,
+    commit,
+  );
+  const environment = checkEnvironment(named, proposal, governing);
   const pointers = await context.applied.list(question.tenant, environment);
   const sides = { proposal: sideOf(proposal, environment), governing: governing && sideOf(governing, environment) };
   const prepared = await prepareUnits(context, question, { snapshot: proposal.snapshot, ...sides, pointers });
@@ -102,7 +110,7 @@ function refuseErrors(problems: readonly Problem[], where: string): void {
 /** Undefined before anything governs: then the proposal's own rules are trusted. */
 async function readGoverning(
   { git, trees, reader }: OpenRepository,
-  { governanceCommit }: CompileQuestion,
+  governanceCommit: string,
   head: string,
 ): Promise<RepositoryContent | undefined> {
   if (governanceCommit === "") return undefined;
@@ -112,17 +120,21 @@ async function readGoverning(
   return content;
 }
 
-function chooseEnvironment(
-  { environment, repository }: CompileQuestion,
+/** The environment asked for, or the only one there is. */
+function nameEnvironment({ environment, repository }: CompileQuestion, proposal: RepositoryContent): string {
+  if (environment !== "") return environment;
+  const names = [...proposal.monorepo.environments.keys()].sort();
+  const [only] = names;
+  if (only === undefined || names.length > 1) throw new EnvironmentUnspecifiedError(repository, names);
+  return only;
+}
+
+function checkEnvironment(
+  environment: string,
   proposal: RepositoryContent,
   governing: RepositoryContent | undefined,
 ): string {
   const names = [...proposal.monorepo.environments.keys()].sort();
-  if (environment === "") {
-    const [only] = names;
-    if (only === undefined || names.length > 1) throw new EnvironmentUnspecifiedError(repository, names);
-    return only;
-  }
   // An environment that was taken out of the repository can still be compiled: everything in it is destroyed.
   if (names.includes(environment) || governing?.monorepo.environments.has(environment) === true) return environment;
   throw new EnvironmentUnknownError(environment, names);

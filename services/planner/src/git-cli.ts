@@ -19,6 +19,8 @@ export interface Git {
   readonly workTree: string | undefined;
   /** @throws {CommitUnknownError} */
   resolveCommit(reference: string): Promise<string>;
+  /** Whether everything of `commit` is in `head`. */
+  isAncestor(commit: string, head: string): Promise<boolean>;
   /** The object id of a commit's root tree. */
   treeOf(commit: string): Promise<string>;
   /** Contents by object id. @throws {GitFailedError} when one is missing or not a blob. */
@@ -94,6 +96,9 @@ export async function openGit(
     workTree,
     async resolveCommit(reference) {
       return (await commitAt(reference)).commit;
+    },
+    async isAncestor(commit, head) {
+      return (await run(["merge-base", "--is-ancestor", objectId(commit), objectId(head)])).status === 0;
     },
     async treeOf(commit) {
       return (await commitAt(objectId(commit))).tree;

@@ -3,11 +3,11 @@ import { as, callerOf, serviceCaller } from "@xcloudflow/chassis/caller";
 import { appliedPointerSchema } from "@xcloudflow/model/applied-pointer";
 import { changeSetSchema } from "@xcloudflow/model/change-set";
 import { type Compilation, compilationSchema } from "@xcloudflow/model/compilation";
-import { compareFreshness } from "@xcloudflow/model/freshness";
 import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import { type UnitPlan, unitPlanSchema } from "@xcloudflow/model/unit-plan";
 import type { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
 import { assembleChangeSet } from "./assemble.ts";
+import { checkFreshness } from "./check-freshness.ts";
 import { compileEnvironment } from "./compile.ts";
 import type { PlannerContext, StateClient } from "./planner-context.ts";
 import { policyDocumentSchema } from "./policy-document.ts";
@@ -17,8 +17,8 @@ export function createPlannerRpc(context: PlannerContext): ServiceImpl<typeof Pl
   return {
     async compile(request, handler) {
       const { tenant } = callerOf(handler);
-      const { repository, head, base, environment, dirty, only, replace, destroy, governanceCommit, appliedOnly } =
-        request;
+      const { repository, head, base, environment, dirty, only, replace, destroy, appliedOnly } = request;
+      const { governanceCommit, governanceCommits } = request;
       const compilation = await compileEnvironment(context, {
         tenant,
         repository,
@@ -30,6 +30,7 @@ export function createPlannerRpc(context: PlannerContext): ServiceImpl<typeof Pl
         replace,
         destroy,
         governanceCommit,
+        governanceCommits,
         appliedOnly,
         upload: true,
       });
@@ -53,23 +54,8 @@ export function createPlannerRpc(context: PlannerContext): ServiceImpl<typeof Pl
       return { changeSetDocument: encodeDocument(changeSet), digest: changeSet.digest };
     },
     async checkFreshness(request, handler) {
-      const { tenant } = callerOf(handler);
       const changeSet = decodeDocument(changeSetSchema, request.changeSetDocument, "the ChangeSet");
-      const current = await compileEnvironment(context, {
-        tenant,
-        repository: request.repository,
-        head: request.head,
-        base: "",
-        environment: changeSet.environment,
-        dirty: false,
-        only: [],
-        replace: [],
-        destroy: false,
-        governanceCommit: request.governanceCommit,
-        appliedOnly: changeSet.origin.kind === "drift",
-        upload: false,
-      });
-      return { differences: compareFreshness(changeSet, current), commit: current.commit };
+      return checkFreshness(context, callerOf(handler).tenant, changeSet, request);
     },
   };
 }

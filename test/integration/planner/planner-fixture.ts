@@ -71,6 +71,7 @@ const NOTHING_WISHED = {
   replace: [],
   destroy: false,
   governanceCommit: "",
+  governanceCommits: {},
   appliedOnly: false,
 };
 

@@ -74,7 +74,8 @@ export declare type CompileRequest = Message<"xcloudflow.planner.v1.CompileReque
   destroy: boolean;
 
   /**
-   * Commit whose policies and gates judge the change; empty before the first apply.
+   * Commit whose policies and gates judge a change of an environment that `governance_commits` does not name; empty
+   * before the first apply of the repository.
    *
    * @generated from field: string governance_commit = 9;
    */
@@ -86,6 +87,13 @@ export declare type CompileRequest = Message<"xcloudflow.planner.v1.CompileReque
    * @generated from field: bool applied_only = 10;
    */
   appliedOnly: boolean;
+
+  /**
+   * Environment → commit whose policies and gates judge its changes.
+   *
+   * @generated from field: map<string, string> governance_commits = 11;
+   */
+  governanceCommits: { [key: string]: string };
 };
 
 /**
@@ -235,11 +243,19 @@ export declare type CheckFreshnessResponse = Message<"xcloudflow.planner.v1.Chec
   differences: CheckFreshnessResponse_Difference[];
 
   /**
-   * The commit that `head` named.
+   * The commit that was compared with.
    *
    * @generated from field: string commit = 2;
    */
   commit: string;
+
+  /**
+   * The environment's branch, when the ChangeSet's commit is not in it yet and the environment applies after merge:
+   * nothing differs for good then, it is only too early.
+   *
+   * @generated from field: string waits_for_merge_into = 3;
+   */
+  waitsForMergeInto: string;
 };
 
 /**
