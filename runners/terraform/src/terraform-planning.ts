@@ -28,8 +28,11 @@ import {
   wrapperObstacle,
   writeWrapper,
 } from "./terraform-provisional.ts";
-import { countResources, publicOutputs, readState, type TerraformState } from "./terraform-state.ts";
+import { countResources, publicOutputs, readState, resourceAddresses, type TerraformState } from "./terraform-state.ts";
 import { type TerraformUnit, variablesText } from "./terraform-unit.ts";
+
+/** In a task's list of resources to replace: every resource the unit has. */
+const EVERY_RESOURCE = "*";
 
 /** What terraform would do for a unit. */
 export async function planUnit(context: TerraformContext, attempt: Attempt, unit: TerraformUnit): Promise<UnitPlan> {
@@ -150,6 +153,9 @@ async function runPlan(
   const { spec } = attempt;
   const installed = await installUnit(context, attempt, unit);
   const path = scratchFile(attempt, "unit.tfplan");
+  const replace = spec.replace.includes(EVERY_RESOURCE)
+    ? resourceAddresses(await readInstalledState(context, attempt, unit))
+    : spec.replace;
   const run = (): Promise<TerraformExit> => {
     const variables = writeVariables(attempt, unit);
     const args = [
@@ -161,7 +167,7 @@ async function runPlan(
       `-out=${path}`,
       ...extra,
       ...(spec.destroy ? ["-destroy"] : []),
-      ...(extra.length > 0 ? [] : spec.replace.map((address) => `-replace=${address}`)),
+      ...(extra.length > 0 ? [] : replace.map((address) => `-replace=${address}`)),
       ...(unit.settings.parallelism === undefined ? [] : [`-parallelism=${unit.settings.parallelism}`]),
       ...unit.varFiles.map((file) => `-var-file=${file}`),
       ...variables.args,
@@ -268,10 +274,10 @@ async function planProvisionally(context: TerraformContext, attempt: Attempt, un
   const { locks: installedLocks, copied } = await context.installer.install(attempt, request);
   const locks = unwrapLocks(installedLocks);
   const path = scratchFile(attempt, "wrapper.tfplan");
-  let exit = await runWrapperPlan(context, attempt, unit, folder, path);
+  let exit = await runWrapperPlan(context, attempt, unit, state, folder, path);
   if (exit.code === 1 && copied && needsReinstall(exit.diagnostics)) {
     await context.installer.reinstall(attempt, request);
-    exit = await runWrapperPlan(context, attempt, unit, folder, path);
+    exit = await runWrapperPlan(context, attempt, unit, state, folder, path);
   }
   if (exit.code !== 0 && exit.code !== 2) {
     const reason = deferralReason(exit.diagnostics);
@@ -297,11 +303,13 @@ async function runWrapperPlan(
   context: TerraformContext,
   attempt: Attempt,
   unit: TerraformUnit,
+  state: TerraformState,
   folder: string,
   path: string,
 ): Promise<TerraformExit> {
   const { spec } = attempt;
   const variables = writeVariables(attempt, unit);
+  const replace = spec.replace.includes(EVERY_RESOURCE) ? resourceAddresses(state) : spec.replace;
   const args = [
     // From the module's own folder, so that path.cwd is what it will be.
     ...chdirTo(unit.folder, folder),
@@ -313,7 +321,7 @@ async function runWrapperPlan(
     `-out=${path}`,
     `-state=${WRAPPER_STATE}`,
     ...(spec.destroy ? ["-destroy"] : []),
-    ...spec.replace.map((address) => `-replace=${wrapAddress(address)}`),
+    ...replace.map((address) => `-replace=${wrapAddress(address)}`),
     ...[...unit.automaticVarFiles, ...unit.varFiles].map((file) => `-var-file=${file}`),
     ...variables.args,
   ];

@@ -67,3 +67,22 @@ function instancesOf(resource: JsonValue): number {
   const { instances } = resource;
   return Array.isArray(instances) ? instances.length : 0;
 }
+
+/** Addresses of the managed resource instances in a state, as terraform's command line takes them. */
+export function resourceAddresses(state: TerraformState): string[] {
+  const { resources } = state.document;
+  if (!Array.isArray(resources)) return [];
+  return resources.flatMap((resource) => {
+    if (!isJsonObject(resource) || resource["mode"] !== "managed") return [];
+    const { module, type, name, instances } = resource;
+    const address = `${typeof module === "string" ? `${module}.` : ""}${String(type)}.${String(name)}`;
+    return (Array.isArray(instances) ? instances : []).map((instance) => `${address}${instanceKey(instance)}`);
+  });
+}
+
+/** `[0]` of count, `["name"]` of for_each; a template's beginning in a name is escaped as HCL wants it. */
+function instanceKey(instance: JsonValue): string {
+  const key = isJsonObject(instance) ? instance["index_key"] : undefined;
+  if (key === undefined || key === null) return "";
+  return `[${JSON.stringify(key).replaceAll(/[$%](?=\{)/g, "$&$&")}]`;
+}

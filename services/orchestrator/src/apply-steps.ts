@@ -1,3 +1,4 @@
+import { as, serviceCaller } from "@xcloudflow/chassis/caller";
 import type { AppliedPointer } from "@xcloudflow/model/applied-pointer";
 import type { ChangeSet, ChangeSetUnit } from "@xcloudflow/model/change-set";
 import { checkSavedPlanInputs } from "@xcloudflow/model/envelope";
@@ -12,6 +13,7 @@ import { resolveInputs } from "./resolve-inputs.ts";
 import { reviewPlan } from "./review-plan.ts";
 import type { RunRow, StepRow } from "./rows.ts";
 import { transact } from "./run-transaction.ts";
+import { endStep } from "./step-decision.ts";
 import { queueTask, specifyTask } from "./task-specs.ts";
 import { waitForPeople } from "./wait-for-people.ts";
 
@@ -40,6 +42,7 @@ export async function driveSteps(
       moved = (await recordStep(context, tenant, run, changeSet, unit, step)) || moved;
     else if (step.status === "ready" && run.status !== "canceling")
       moved = (await driveReady(context, tenant, run, changeSet, unit, step)) || moved;
+    else if (step.status === "ready") moved = (await leaveOff(context, tenant, run, step)) || moved;
     else if (step.status === "waiting") moved = (await waitForPeople(context, tenant, run, step)) || moved;
   }
   return moved;
@@ -70,6 +73,29 @@ async function driveReady(
   }
 }
 
+/**
+ * The run is being canceled and the step's engine has just ended: what was applied is recorded without the plan that
+ * would verify it, everything else ends here.
+ */
+async function leaveOff(context: OrchestratorContext, tenant: string, run: RunRow, step: StepRow): Promise<boolean> {
+  return transact(context, tenant, "leave-off-step", run, async (current, write, tx) => {
+    const fresh = await tx.step(run.id, step.unit);
+    if (fresh?.status !== "ready") return [];
+    if (fresh.stage === "verify") {
+      const reason = "applied, and not verified because the run was canceled";
+      await write([{ put: "step", row: { ...fresh, stage: "record", status: "recording", reason } }]);
+      return [];
+    }
+    const now = context.clock.now().toISOString();
+    const reason = fresh.outcomeWasUnknown
+      ? "canceled before it was inspected; `xcf retry` inspects it"
+      : "canceled before it was applied";
+    const decision = endStep(current, fresh, "canceled", reason, await tx.steps(run.id), await tx.edges(run.id), now);
+    await write(decision.changes);
+    return decision.commands;
+  });
+}
+
 function taskKind(step: StepRow): TaskKind {
   if (step.stage === "verify" || step.stage === "inspect") return step.stage;
   return "plan";
@@ -90,7 +116,8 @@ async function dispatch(
 ): Promise<boolean> {
   const plan = kind === "apply" ? planOf(step) : undefined;
   const wish = { kind, inputs, provisional: false, destroy: step.destroy, ...(plan === undefined ? {} : { plan }) };
-  const spec = specifyTask(tenant, run.environment, unit, wish, context.timing.taskTimeoutSeconds);
+  const replace = await resourcesToReplace(context, tenant, run, unit, kind);
+  const spec = specifyTask(tenant, run.environment, { ...unit, replace }, wish, context.timing.taskTimeoutSeconds);
   return transact(context, tenant, "dispatch-step", run, async (current, write, tx) => {
     const fresh = await tx.step(run.id, step.unit);
     if (fresh?.status !== "ready" || fresh.stage !== step.stage || current.status === "canceling") return [];
@@ -116,4 +143,25 @@ async function dispatch(
       { kind: "notify", run: run.id },
     ];
   });
+}
+
+/**
+ * What was to be made anew must not be made anew twice: not by the plan that verifies, and not after an attempt of
+ * unknown outcome that wrote state. What such an attempt left undone needs another `--replace`.
+ */
+async function resourcesToReplace(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  unit: ChangeSetUnit,
+  kind: TaskKind,
+): Promise<string[]> {
+  if (kind === "verify") return [];
+  if (kind !== "inspect" || unit.replace.length === 0) return unit.replace;
+  const { states } = await context.state.listStates(
+    { environment: run.environment },
+    as(serviceCaller(tenant, "orchestrator")),
+  );
+  const serial = Number(states.find((state) => state.unit === unit.address)?.serial ?? 0);
+  return serial === unit.prior.serial ? unit.replace : [];
 }
