@@ -8,6 +8,7 @@ metadata:
 spec: {}
 `,
   ".gitignore": `.xcf/
+node_modules/
 .terraform/
 *.tfstate
 *.tfstate.*
