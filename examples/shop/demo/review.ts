@@ -92,12 +92,12 @@ export const refuseStale: Step = async (stage) => {
 export const catchTampering: Step = async (stage) => {
   stage.tell(
     "The record cannot be changed without being noticed",
-    "Every plan, decision, approval, lock and apply is a leaf of a Merkle tree whose checkpoints are signed. The export is " +
+    "Every plan, decision, approval, refusal, lock and apply is a leaf of a Merkle tree whose checkpoints are signed. The export is " +
       "verified without a control plane; then somebody writes another name over Lee's.",
   );
   await stage.xcf(LEE, "audit query --type orchestrator.approval", {
     code: 0,
-    says: ["lee@shop.example", "dana@shop.example"],
+    says: [/approval\.given +lee@shop\.example/, /approval\.denied +dana@shop\.example/],
   });
   await stage.xcf(LEE, "audit export --log audit.jsonl --checkpoint audit.checkpoint", { code: 0 });
   await stage.xcf(LEE, "audit verify --log audit.jsonl --checkpoint audit.checkpoint", {
