@@ -1,10 +1,11 @@
 import { setFlagsFromString } from "node:v8";
 import { PGlite } from "@electric-sql/pglite";
-import { Kysely, PGliteDialect } from "kysely";
+import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from "kysely";
 import type { OwnedDatabase } from "./database.ts";
 import { explainLackOfSpace } from "./disk-space.ts";
 import { createKyselyDatabase, type DatabaseSurroundings } from "./kysely-database.ts";
 import { type MakeFiles, preparePgliteDirectory } from "./pglite-directory.ts";
+import { createPgliteDriver } from "./pglite-driver.ts";
 import { makePgliteFiles } from "./pglite-files.ts";
 import { explainPgliteError } from "./pglite-problem.ts";
 import { pgliteEngineFlags, pgliteSettings } from "./pglite-settings.ts";
@@ -34,7 +35,14 @@ export async function createPgliteDatabase({
   const admit = createQueue();
   return createKyselyDatabase(
     {
-      kysely: new Kysely<unknown>({ dialect: new PGliteDialect({ pglite }) }),
+      kysely: new Kysely<unknown>({
+        dialect: {
+          createAdapter: () => new PostgresAdapter(),
+          createDriver: () => createPgliteDriver(pglite),
+          createIntrospector: (kysely) => new PostgresIntrospector(kysely),
+          createQueryCompiler: () => new PostgresQueryCompiler(),
+        },
+      }),
       async admit(run) {
         return await admit(async () => {
           if (stopped) throw stopped;
