@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { InputValue } from "@xcloudflow/model/input-value";
 import { isJsonObject, type JsonValue } from "@xcloudflow/model/json-value";
@@ -222,5 +223,19 @@ describe("provisional plans", () => {
       "delete",
       "create",
     ]);
+  });
+
+  it("plans a unit whose state is in a backend of its own, without touching it", async () => {
+    const path = `${fixture.folder}/own`;
+    const own = {
+      "main.tf": `terraform {\n  backend "local" {\n    path = "${path}/x.tfstate"\n    workspace_dir = "${path}"\n  }\n}\nvariable "vpc" {}\nresource "terraform_data" "a" { input = var.vpc }`,
+    };
+    const engineConfig = { backend: "module", workspace: "blue" };
+    const applied = await fixture.apply(own, { engineConfig, inputs: { vpc: "v" } });
+    assert.equal(applied.kind, "applied", JSON.stringify(applied));
+    const before = readFileSync(`${path}/blue/terraform.tfstate`, "utf8");
+    const plan = await fixture.plan(own, { engineConfig, provisional: true, inputs: { vpc: unknown() } });
+    assert.deepEqual([plan.status, plan.summary.update, plan.prior.serial], ["provisional", 1, 1]);
+    assert.equal(readFileSync(`${path}/blue/terraform.tfstate`, "utf8"), before);
   });
 });

@@ -8,7 +8,8 @@ import type { TerraformUnit } from "./terraform-unit.ts";
 export interface TerraformContext {
   readonly installer: Installer;
   readonly cliConfigFile: string;
-  readonly pluginCache: string;
+  /** Undefined: the CLI configuration names one. */
+  readonly pluginCache: string | undefined;
   readonly clock: Clock;
 }
 
@@ -33,7 +34,7 @@ export function terraformEnvironment(
   return {
     ...credentials,
     TF_CLI_CONFIG_FILE: context.cliConfigFile,
-    TF_PLUGIN_CACHE_DIR: context.pluginCache,
+    ...(context.pluginCache === undefined ? {} : { TF_PLUGIN_CACHE_DIR: context.pluginCache }),
     TF_IN_AUTOMATION: "1",
     TF_INPUT: "0",
     CHECKPOINT_DISABLE: "1",

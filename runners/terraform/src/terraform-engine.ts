@@ -5,6 +5,7 @@ import type { Clock } from "@xcloudflow/chassis/clock";
 import type { ResourceChange, UnitPlan } from "@xcloudflow/model/unit-plan";
 import type { Attempt } from "@xcloudflow/runner-host/attempt";
 import type { Engine } from "@xcloudflow/runner-host/engine";
+import { scanHcl } from "./hcl-scan.ts";
 import { applyPlan, findErroredState } from "./terraform-apply.ts";
 import { currentState } from "./terraform-backend.ts";
 import { detectTerraform, type TerraformBinary } from "./terraform-cli.ts";
@@ -41,13 +42,13 @@ export async function createTerraformEngine(options: TerraformEngineOptions): Pr
   const cliConfigFile = options.cliConfigFile ?? emptyCliConfig(root);
   const plugins = join(root, "plugins");
   mkdirSync(plugins, { recursive: true, mode: 0o700 });
-  const configDigest = createHash("sha256")
-    .update(existsSync(cliConfigFile) ? readFileSync(cliConfigFile) : "")
-    .digest("hex");
+  const cliConfig = existsSync(cliConfigFile) ? readFileSync(cliConfigFile, "utf8") : "";
+  const configDigest = createHash("sha256").update(cliConfig).digest("hex");
+  const ownPluginCache = scanHcl(cliConfig).attributes.has("plugin_cache_dir");
   const context: TerraformContext = {
     installer: createInstaller(join(root, "prepared"), configDigest),
     cliConfigFile,
-    pluginCache: plugins,
+    pluginCache: ownPluginCache ? undefined : plugins,
     clock: options.clock,
   };
 
