@@ -6,7 +6,6 @@ import { explainLackOfSpace } from "./disk-space.ts";
 import { createKyselyDatabase, type DatabaseSurroundings } from "./kysely-database.ts";
 import { type MakeFiles, preparePgliteDirectory } from "./pglite-directory.ts";
 import { createPgliteDriver } from "./pglite-driver.ts";
-import { makePgliteFiles } from "./pglite-files.ts";
 import { explainPgliteError } from "./pglite-problem.ts";
 import { pgliteEngineFlags, pgliteSettings } from "./pglite-settings.ts";
 import { valueParsers } from "./value-parsers.ts";
@@ -25,7 +24,7 @@ export interface PgliteDatabaseOptions extends DatabaseSurroundings {
  */
 export async function createPgliteDatabase({
   directory,
-  initdb = makePgliteFiles,
+  initdb,
   ...surroundings
 }: PgliteDatabaseOptions): Promise<OwnedDatabase> {
   if (directory !== undefined) await preparePgliteDirectory(directory, initdb);

@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DatabaseUnavailableError } from "./database-errors.ts";
 import { explainLackOfSpace } from "./disk-space.ts";
+import { makePgliteFiles } from "./pglite-files.ts";
 import { explainPgliteError } from "./pglite-problem.ts";
 
 /** The major version of the PostgreSQL that PGlite is built from; its files are readable by that version alone. */
@@ -16,7 +17,7 @@ export type MakeFiles = (directory: string) => Promise<void>;
  *
  * @throws {DatabaseUnavailableError} when that fails or the files are of another version.
  */
-export async function preparePgliteDirectory(directory: string, initdb: MakeFiles): Promise<void> {
+export async function preparePgliteDirectory(directory: string, initdb: MakeFiles = makePgliteFiles): Promise<void> {
   const version = await readVersion(directory);
   if (version === MAJOR_VERSION) return await checkSpace(directory, "open");
   if (version !== undefined) {
