@@ -1,5 +1,6 @@
 import { as, serviceCaller } from "@xcloudflow/chassis/caller";
 import type { ChangeSet } from "@xcloudflow/model/change-set";
+import type { Change } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
 import type { RunRow } from "./rows.ts";
@@ -18,9 +19,16 @@ export async function moveStates(
   for (const { address, movedFrom } of moves) {
     await context.state.moveState({ fromUnit: movedFrom, toUnit: address }, as(serviceCaller(tenant, "orchestrator")));
   }
-  return transact(context, tenant, "record-moves", run, async (current, write) => {
+  return transact(context, tenant, "record-moves", run, async (current, write, tx) => {
+    const fences: Change[] = [];
+    for (const { address, movedFrom } of moves) {
+      // The state service moves the fence with the state; attempts go on counting from there.
+      const value = Math.max((await tx.fence(address))?.value ?? 0, (await tx.fence(movedFrom))?.value ?? 0);
+      fences.push({ put: "unitFence", row: { unit: address, value } });
+    }
     await write([
       { put: "run", row: { ...current, phase: "executing" } },
+      ...fences,
       ...moves.map(({ address, movedFrom }) =>
         draftEvent("step", "moved", address, `run:${run.id}`, { from: movedFrom }),
       ),

@@ -90,8 +90,13 @@ async function startApply(
   const current = row.parent === null ? await joinable(tx, row) : await tx.run(row.parent);
   const approval = selfApproval(await approvalView(tx, row), caller, context.clock.now().toISOString());
   if (current !== undefined) {
-    await tx.write(approval);
-    return { run: current, commands: [{ kind: "drive", run: current.id }] };
+    // What it waited for may have come: it is looked at again, and nobody is told the old reason meanwhile.
+    const woken =
+      current.status === "waiting"
+        ? { ...current, status: "running" as const, waitingKind: null, waitingFor: null }
+        : current;
+    await tx.write(woken === current ? approval : [{ put: "run", row: woken }, ...approval]);
+    return { run: woken, commands: [{ kind: "drive", run: current.id }] };
   }
   if (row.dirty) throw new WorkTreeChangeSetError(row.id);
   if (row.phase !== "open" && row.phase !== "approved") throw new PhaseRefusedError(row.id, row.phase, row.reason);
