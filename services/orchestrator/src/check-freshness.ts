@@ -44,7 +44,7 @@ export async function checkFreshness(
   if (differences.length > 0) throw new ChangeSetStaleError(changeSet.id, differences);
   return repository.branch === ""
     ? undefined
-    : `waits until ${changeSet.commit.slice(0, 12)} is merged into ${repository.branch}`;
+    : `${changeSet.commit.slice(0, 12)} to be merged into ${repository.branch}`;
 }
 
 function expiry(changeSet: ChangeSet, now: Date): string[] {
