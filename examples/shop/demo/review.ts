@@ -42,9 +42,15 @@ export const applyMerged: Step = async (stage) => {
   const changeSet = stage.recall.get("keep-events") ?? "";
   stage.tell(
     "Merged and applied: an unrelated commit changes nothing",
-    "The approval is for content, not for a commit. Ines corrects the README in between; what would run is byte for " +
-      "byte what Lee looked at, so it runs.",
+    "Production waits for the merge. The approval is for content, not for a commit: Ines corrects the README in between, " +
+      "what would run is byte for byte what Lee looked at, so it runs.",
   );
+  await stage.xcf(DANA, `apply ${changeSet}`, {
+    code: 3,
+    meaning: "it waits for the merge",
+    says: ["to be merged into main"],
+    keep: [/^Run/],
+  });
   await stage.git(DANA, "switch", "-q", "main");
   await stage.git(DANA, "merge", "-q", "keep-events");
   await stage.edit(INES, "README.md", "# Shop", "# The shop", "Correct the title");
@@ -72,7 +78,7 @@ export const denyPublic: Step = async (stage) => {
 export const refuseStale: Step = async (stage) => {
   stage.tell(
     "An approval of something else is worth nothing",
-    "Lee approves three weeks of events; then Dana pushes another commit onto the branch. What would run is not what Lee " +
+    "Lee approves three weeks of events; then Dana adds another commit and merges. What would run is not what Lee " +
       "approved, so nothing runs.",
   );
   await stage.git(DANA, "switch", "-qc", "longer-still", "main");
@@ -86,6 +92,8 @@ export const refuseStale: Step = async (stage) => {
   );
   await stage.xcf(LEE, `approve ${changeSet}`, { code: 0, says: ["approved"] });
   await stage.edit(DANA, "compositions/platform/queue.yaml", "retention_days: 21", "retention_days: 365", "A year");
+  await stage.git(DANA, "switch", "-q", "main");
+  await stage.git(DANA, "merge", "-q", "longer-still");
   await stage.xcf(DANA, `apply ${changeSet}`, { code: 6, meaning: "refused because stale", says: ["stale"] });
 };
 
