@@ -52,7 +52,7 @@ test("a change on a branch waits until the environment's branch has it, then run
   await repository.git("switch", "--quiet", "--create", "larger");
   await repository.commit(database((before) => before.replace("size: small", "size: large")));
   await plan(2);
-  assert.match(await apply(3), /is merged into main/);
+  assert.match(await apply(3), /to be merged into main/);
   await repository.git("switch", "--quiet", "main");
   await repository.git("merge", "--quiet", "--no-ff", "-m", "Merge", "larger");
   await apply(0);
