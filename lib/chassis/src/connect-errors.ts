@@ -46,23 +46,7 @@ const CATEGORY_OF: Readonly<Record<Code, ErrorCategory>> = {
   [Code.Unauthenticated]: "unauthenticated",
 };
 
-const categorySchema = z.enum([
-  "invalid",
-  "notFound",
-  "alreadyExists",
-  "unauthenticated",
-  "forbidden",
-  "denied",
-  "waiting",
-  "stale",
-  "conflict",
-  "exhausted",
-  "unavailable",
-  "timeout",
-  "canceled",
-  "dataLoss",
-  "internal",
-]) satisfies z.ZodType<ErrorCategory>;
+const categorySchema = z.enum(ERROR_CATEGORIES);
 
 export function codeOf(category: ErrorCategory): Code {
   return CODE_OF[category];

@@ -2,22 +2,24 @@
  * What kind of problem an error is, independent of any transport. The chassis maps a category to a Connect code
  * (`lib/chassis/src/connect-errors.ts`) and the CLI maps it to an exit code (`cli/src/exit-code.ts`); nobody else does.
  */
-export type ErrorCategory =
-  | "invalid"
-  | "notFound"
-  | "alreadyExists"
-  | "unauthenticated"
-  | "forbidden"
-  | "denied"
-  | "waiting"
-  | "stale"
-  | "conflict"
-  | "exhausted"
-  | "unavailable"
-  | "timeout"
-  | "canceled"
-  | "dataLoss"
-  | "internal";
+export const ERROR_CATEGORIES = [
+  "invalid",
+  "notFound",
+  "alreadyExists",
+  "unauthenticated",
+  "forbidden",
+  "denied",
+  "waiting",
+  "stale",
+  "conflict",
+  "exhausted",
+  "unavailable",
+  "timeout",
+  "canceled",
+  "dataLoss",
+  "internal",
+] as const;
+export type ErrorCategory = (typeof ERROR_CATEGORIES)[number];
 
 /** The three things a person needs from an error, plus what a program needs to tell errors apart. */
 export interface ErrorParts {

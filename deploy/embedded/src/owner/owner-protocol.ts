@@ -1,4 +1,4 @@
-import type { ErrorCategory } from "@xcloudflow/model/coded-error";
+import { ERROR_CATEGORIES } from "@xcloudflow/model/coded-error";
 import { z } from "zod";
 
 /** What an owner and its clients agree on besides the services' contracts; raised when the below changes. */
@@ -21,23 +21,7 @@ export type OwnerIdentity = z.infer<typeof ownerIdentitySchema>;
 /** Answer to a POST of `LEAVE_PATH`: an owner with other clients or runs stays. */
 export const leaveAnswerSchema = z.object({ leaving: z.boolean() });
 
-const categorySchema = z.enum([
-  "invalid",
-  "notFound",
-  "alreadyExists",
-  "unauthenticated",
-  "forbidden",
-  "denied",
-  "waiting",
-  "stale",
-  "conflict",
-  "exhausted",
-  "unavailable",
-  "timeout",
-  "canceled",
-  "dataLoss",
-  "internal",
-]) satisfies z.ZodType<ErrorCategory>;
+const categorySchema = z.enum(ERROR_CATEGORIES);
 
 /** The one line a started owner writes to the descriptor it was given, then closes it. */
 export const ownerReportSchema = z.discriminatedUnion("kind", [
