@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { CodedError, ErrorCategory } from "@xcloudflow/model/coded-error";
+import { type CodedError, ERROR_CATEGORIES, type ErrorCategory } from "@xcloudflow/model/coded-error";
 import { type Problem, ProblemsFoundError } from "@xcloudflow/model/problems-found-error";
 import { RemoteError } from "@xcloudflow/model/remote-error";
 import { type ErrorDetail, ErrorDetailSchema, ProblemSchema } from "@xcloudflow/proto/common/v1/common_pb";
