@@ -1,6 +1,6 @@
+import type { KeyObject } from "node:crypto";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import { jwtVerify, SignJWT } from "jose";
-import type { KeyObject } from "node:crypto";
 import { z } from "zod";
 
 /** What one attempt may do, and nothing more. Signed by the orchestrator, checked by state and secrets. */
@@ -37,7 +37,12 @@ export class AttemptTokenInvalidError extends CodedError {
 }
 
 /** A compact JWT (RFC 7519) signed with EdDSA. `expiresAt` bounds every use of it. */
-export async function signAttemptToken(key: KeyObject, claims: AttemptClaims, issuedAt: Date, expiresAt: Date): Promise<string> {
+export async function signAttemptToken(
+  key: KeyObject,
+  claims: AttemptClaims,
+  issuedAt: Date,
+  expiresAt: Date,
+): Promise<string> {
   return new SignJWT({ ...claims })
     .setProtectedHeader({ alg: "EdDSA" })
     .setIssuer(ISSUER)
