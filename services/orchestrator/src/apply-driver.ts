@@ -42,14 +42,6 @@ async function finishCanceled(context: OrchestratorContext, tenant: string, run:
   });
 }
 
-/** A retried run that was canceled before it took its locks again: its steps are canceled already. */
-async function finishCanceled(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
-  return transact(context, tenant, "finish-canceled", run, async (current, write) => {
-    await write([{ put: "run", row: { ...current, phase: "finishing" } }]);
-    return [];
-  });
-}
-
 /** The stored document, checked against its schema. */
 export async function loadChangeSet(context: OrchestratorContext, tenant: string, id: string): Promise<ChangeSet> {
   return context.changeSets.get(id, async () => {
