@@ -17,8 +17,8 @@ export function createPgliteDriver(pglite: PGlite): Driver {
     acquireConnection: async () => connection,
     releaseConnection: async () => undefined,
     beginTransaction: async (_connection, settings) => connection.begin(settings),
-    commitTransaction: async () => connection.end("commit"),
-    rollbackTransaction: async () => connection.end("rollback"),
+    commitTransaction: () => connection.end("commit"),
+    rollbackTransaction: () => connection.end("rollback"),
     destroy: () => pglite.close(),
   };
 }
@@ -32,7 +32,7 @@ interface Statement {
 
 interface Connection extends DatabaseConnection {
   begin(settings: TransactionSettings): void;
-  end(how: "commit" | "rollback"): void;
+  end(how: "commit" | "rollback"): Promise<void>;
 }
 
 /** Most statements kept prepared; each takes some tens of kilobytes inside the machine. */
@@ -48,8 +48,15 @@ function createConnection(pglite: PGlite): Connection {
   let sequence = 0;
   let pendingBegin: string | undefined;
 
-  function exchange(): Answer {
-    const answer = readAnswer(pglite.execProtocolRawSync(writer.take()));
+  async function exchange(): Promise<Answer> {
+    const parts: Uint8Array[] = [];
+    // With a receiver of our own: PGlite's parses every message a second time and keeps the results for ever.
+    await pglite.execProtocolRawStream(writer.take(), {
+      syncToFs: false,
+      onRawData: (part) => void parts.push(part.slice()),
+    });
+    const [only] = parts;
+    const answer = readAnswer(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts));
     if (answer.error !== undefined) throw answer.error;
     return answer;
   }
@@ -59,27 +66,27 @@ function createConnection(pglite: PGlite): Connection {
     pendingBegin = undefined;
   }
 
-  function prepare(sql: string, name: string): Statement {
+  async function prepare(sql: string, name: string): Promise<Statement> {
     writePendingBegin();
     writer.parse(name, sql);
     writer.describeStatement(name);
     writer.sync();
-    const { parameterTypes = [], columns = [] } = exchange();
+    const { parameterTypes = [], columns = [] } = await exchange();
     const described = columns.map((column) => ({ ...column, binary: column.type === BYTEA }));
     return { name, parameterTypes, columns: described, binaryColumns: described.map(({ binary }) => binary) };
   }
 
-  function statementFor(sql: string): Statement {
+  async function statementFor(sql: string): Promise<Statement> {
     const known = prepared.get(sql);
     if (known !== undefined) {
       prepared.delete(sql);
       prepared.set(sql, known);
       return known;
     }
-    if (sql.length > LONGEST_PREPARED || !isPlannable(sql)) return prepare(sql, "");
+    if (sql.length > LONGEST_PREPARED || !isPlannable(sql)) return await prepare(sql, "");
     if (prepared.size >= MOST_PREPARED) forgetOldest();
     sequence += 1;
-    const statement = prepare(sql, `s${sequence}`);
+    const statement = await prepare(sql, `s${sequence}`);
     prepared.set(sql, statement);
     return statement;
   }
@@ -130,23 +137,23 @@ function createConnection(pglite: PGlite): Connection {
     begin({ isolationLevel }) {
       pendingBegin = isolationLevel === undefined ? "begin" : `begin isolation level ${isolationLevel}`;
     },
-    end(how) {
+    async end(how) {
       if (pendingBegin !== undefined) {
         pendingBegin = undefined;
         return;
       }
       writer.query(how);
-      const { tag } = exchange();
+      const { tag } = await exchange();
       if (how === "commit" && tag === "ROLLBACK") throw new CommitRefusedError();
     },
     async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-      const statement = statementFor(sql);
+      const statement = await statementFor(sql);
       writePendingBegin();
       const values = parameters.map((value, index) => bindable(value, statement.parameterTypes[index]));
       writer.bind(statement.name, values, statement.binaryColumns);
       writer.execute();
       writer.sync();
-      const answer = exchange();
+      const answer = await exchange();
       // What was prepared may be about tables that are others now.
       if (changesSchema(answer.tag)) forgetAll();
       const affected = affectedRows(answer.tag);
