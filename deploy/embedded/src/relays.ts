@@ -5,6 +5,8 @@ import type { Database } from "@xcloudflow/database/database";
 import { createRelay, type Relay } from "@xcloudflow/database/relay";
 
 const POLL_MS = 5_000;
+/** An event is told this late, and its transaction shared with those that came meanwhile. */
+const LINGER_MS = 200;
 const KEEP_MS = 24 * 3_600_000;
 
 /** One relay per service that writes events. */
@@ -22,6 +24,7 @@ export function startRelays(
       clock,
       service,
       pollMs: POLL_MS,
+      lingerMs: LINGER_MS,
       keepMs: KEEP_MS,
       onError: (error) => logger.error("publishing events failed", { service, error }),
     }),

@@ -38,6 +38,9 @@ export function outboxTopic(service: string): string {
   return `${service}.outbox`;
 }
 
+/** Of one statement, which holds at most 65,535 parameters. */
+const MOST_ROWS = 500;
+
 /**
  * Writes events that the rest of `tx` makes true. Events of transactions that wait for each other's rows are published in
  * the order of their commits; others in any order.
@@ -47,10 +50,14 @@ export async function appendEvents<Tables>(
   service: string,
   events: readonly XcfEvent[],
 ): Promise<void> {
-  for (const event of events) {
+  if (events.length === 0) return;
+  const rows = events.map((event) => {
     const { id, data } = encodeEvent(event);
+    return sql`(${event.tenant}, ${id}, ${eventSubject(event)}, ${data})`;
+  });
+  for (let from = 0; from < rows.length; from += MOST_ROWS) {
     await sql`insert into ${sql.table(`${service}.outbox`)} (tenant, id, subject, event)
-      values (${event.tenant}, ${id}, ${eventSubject(event)}, ${data})`.execute(tx);
+      values ${sql.join(rows.slice(from, from + MOST_ROWS))}`.execute(tx);
   }
-  if (events.length > 0) signalAfterCommit(outboxTopic(service));
+  signalAfterCommit(outboxTopic(service));
 }

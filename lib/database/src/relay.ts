@@ -13,6 +13,8 @@ export interface RelayOptions {
   readonly service: string;
   /** How often to look without a signal: for other processes' commits and after failures. */
   readonly pollMs: number;
+  /** How long to wait after a signal for more events to publish with it. Default 0. */
+  readonly lingerMs?: number;
   /** How long published events stay, to be published again should the bus lose them. */
   readonly keepMs: number;
   /** Told when a round failed; the next one tries again. */
@@ -35,14 +37,19 @@ interface Row {
 }
 
 const BATCH = 100;
+/** Old events need not go the moment they are old enough. */
+const CLEAN_MS = 60_000;
 
 /** Starts at once with what an earlier process left behind. */
-export function createRelay({ database, bus, clock, service, pollMs, keepMs, onError }: RelayOptions): Relay {
+export function createRelay(options: RelayOptions): Relay {
+  const { database, bus, clock, service, pollMs, keepMs, onError, lingerMs = 0 } = options;
   const table = sql.table(`${service}.outbox`);
   let closed = false;
   let round: Promise<void> = Promise.resolve();
   let queued: Promise<void> | undefined;
   let timer: CancelTimer = () => undefined;
+  let lingering: CancelTimer | undefined;
+  let cleanedAt = Number.NEGATIVE_INFINITY;
 
   async function readBatch(): Promise<readonly Row[]> {
     return await database.transaction(systemScope(service, "outbox.read"), async (tx) => {
@@ -54,10 +61,13 @@ export function createRelay({ database, bus, clock, service, pollMs, keepMs, onE
 
   async function markPublished(rows: readonly Row[]): Promise<void> {
     const ids = rows.map(({ id }) => id);
+    const now = clock.now().getTime();
+    const clean = now - cleanedAt >= Math.min(CLEAN_MS, keepMs);
     await database.transaction(systemScope(service, "outbox.mark"), async (tx) => {
       await sql`update ${table} set published_at = ${clock.now()} where id = any (${ids}::text[])`.execute(tx);
-      await sql`delete from ${table} where published_at < ${new Date(clock.now().getTime() - keepMs)}`.execute(tx);
+      if (clean) await sql`delete from ${table} where published_at < ${new Date(now - keepMs)}`.execute(tx);
     });
+    if (clean) cleanedAt = now;
   }
 
   async function publishAll(): Promise<void> {
@@ -87,12 +97,21 @@ export function createRelay({ database, bus, clock, service, pollMs, keepMs, onE
     if (!closed) nextRound().catch(onError);
   }
 
+  function linger(): void {
+    if (lingerMs === 0) wake();
+    else
+      lingering ??= clock.schedule(lingerMs, () => {
+        lingering = undefined;
+        wake();
+      });
+  }
+
   function poll(): void {
     wake();
     timer = clock.schedule(pollMs, poll);
   }
 
-  const forget = database.onSignal(outboxTopic(service), wake);
+  const forget = database.onSignal(outboxTopic(service), linger);
   poll();
 
   return {
@@ -101,6 +120,7 @@ export function createRelay({ database, bus, clock, service, pollMs, keepMs, onE
       closed = true;
       forget();
       timer();
+      lingering?.();
       await (queued ?? round).catch(() => undefined);
     },
   };
