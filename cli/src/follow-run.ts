@@ -1,3 +1,4 @@
+import { CodedError } from "@xcloudflow/model/coded-error";
 import type { Run } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import { createProgressView } from "./format/progress-view.ts";
 import type { Session } from "./session.ts";
@@ -11,7 +12,22 @@ export interface FollowOptions {
   readonly quiet: boolean;
 }
 
-/** Shows a run as it goes on and answers it as it was last seen: ended, waiting, or left behind by Ctrl-C. */
+/** Thrown when somebody stops following a run that has not ended: it goes on. */
+export class RunLeftError extends CodedError {
+  constructor(run: string) {
+    super("RUN_LEFT", "canceled", {
+      where: run,
+      what: "the run goes on without you",
+      hint: `\`xcf watch ${run}\` follows it, \`xcf cancel ${run}\` stops it`,
+    });
+  }
+}
+
+/**
+ * Shows a run as it goes on and answers it as it was last seen: ended, or waiting.
+ *
+ * @throws {RunLeftError} after Ctrl-C or SIGTERM.
+ */
 export async function followRun(
   surroundings: Surroundings,
   session: Session,
@@ -41,10 +57,7 @@ export async function followRun(
     view.end();
     leave.abort();
   }
-  const { run } = await session.api.getRun({ id }, session.call);
-  return run ?? last ?? fail(id);
-}
-
-function fail(id: string): never {
-  throw new Error(`run ${id} vanished while it was watched`);
+  const { run = last } = await session.api.getRun({ id }, session.call);
+  if (run === undefined || (run.endedAt === "" && surroundings.interrupted.aborted)) throw new RunLeftError(id);
+  return run;
 }

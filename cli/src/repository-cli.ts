@@ -59,6 +59,23 @@ export async function resolveCommit(repository: string, revision: string): Promi
   }
 }
 
+/** Text of the YAML files of a commit below some folders, path → text. */
+export async function readCommitFiles(
+  repository: string,
+  commit: string,
+  folders: readonly string[],
+): Promise<Map<string, string>> {
+  const options = { cwd: repository, maxBuffer: LARGEST_TREE };
+  const { stdout } = await run("git", ["ls-tree", "-r", "-z", "--name-only", commit, "--", ...folders], options);
+  const paths = stdout.split("\0").filter((path) => /\.ya?ml$/.test(path));
+  const texts = await Promise.all(
+    paths.map((path) => run("git", ["cat-file", "blob", `${commit}:${path}`], options).then((file) => file.stdout)),
+  );
+  return new Map(paths.map((path, index) => [path, texts[index] ?? ""]));
+}
+
+const LARGEST_TREE = 64 * 1024 * 1024;
+
 /** Thrown when a revision names no commit. */
 export class RevisionMissingError extends CodedError {
   constructor(revision: string, cause: unknown) {

@@ -1,3 +1,6 @@
+import { CodedError } from "@xcloudflow/model/coded-error";
+import type { z } from "zod";
+
 /** Where a verb's words go. Passed in, so that verbs run the same in tests and in a process. */
 export interface Terminal {
   /** The verb's result: text, or exactly one JSON document with `-o json`. */
@@ -10,10 +13,22 @@ export interface Terminal {
   readonly color: boolean;
 }
 
-export function printJson(terminal: Terminal, value: unknown): void {
-  terminal.out(`${JSON.stringify(value, bigintAsNumber, 2)}\n`);
+/** Thrown when a result is not of the form that is published for it: most likely the server is of another version. */
+export class OutputUnexpectedError extends CodedError {
+  constructor(cause: z.ZodError) {
+    const [issue] = cause.issues;
+    super("OUTPUT_UNEXPECTED", "internal", {
+      where: issue?.path.join("."),
+      what: `the result cannot be printed as JSON: ${issue?.message ?? "wrong shape"}`,
+      hint: "leave out -o json; the control plane and this xcf may be of different versions",
+      cause,
+    });
+  }
 }
 
-function bigintAsNumber(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? Number(value) : value;
+/** Prints a result as the JSON that `schema` promises. */
+export function printJson(terminal: Terminal, schema: z.ZodType, value: unknown): void {
+  const result = schema.safeParse(value);
+  if (!result.success) throw new OutputUnexpectedError(result.error);
+  terminal.out(`${JSON.stringify(result.data, undefined, 2)}\n`);
 }

@@ -1,4 +1,4 @@
-import type { ShownChangeSet } from "../change-set-document.ts";
+import type { ShownChangeSet } from "../output/change-set-output.ts";
 import { gateText, totalSummary } from "./change-set-text.ts";
 import { changeLines } from "./change-text.ts";
 

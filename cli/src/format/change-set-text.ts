@@ -1,7 +1,7 @@
 import { executionGraph } from "@xcloudflow/model/execution-order";
 import { orderWaves } from "@xcloudflow/model/graph";
 import type { ChangeSummary } from "@xcloudflow/model/unit-plan";
-import type { ShownChangeSet } from "../change-set-document.ts";
+import type { ShownChangeSet } from "../output/change-set-output.ts";
 import { changeLines, outputText } from "./change-text.ts";
 
 const NOTE: Readonly<Record<string, string>> = {

@@ -1,17 +1,4 @@
-import type { Edge } from "@xcloudflow/model/compilation";
-
-/** A graph as `-o json` prints it; waves run one after the other. */
-export interface DrawnGraph {
-  readonly units: readonly {
-    readonly address: string;
-    readonly lifecycle: string;
-    readonly engine: string;
-    readonly reason?: string;
-    readonly destroy?: boolean;
-  }[];
-  readonly edges: readonly Edge[];
-  readonly waves: readonly (readonly string[])[];
-}
+import type { DrawnGraph } from "../output/graph-output.ts";
 
 export function graphText({ units, edges, waves }: DrawnGraph): string {
   if (units.length === 0) return "No units.\n";

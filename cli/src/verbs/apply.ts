@@ -1,6 +1,6 @@
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { followRun } from "../follow-run.ts";
-import { showRun } from "../format/run-text.ts";
+import { runOutputSchema, showRun } from "../output/run-output.ts";
 import { resolveCommit } from "../repository-cli.ts";
 import { openSession } from "../session.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
@@ -22,7 +22,7 @@ export async function apply(
   const session = await openSession(surroundings, options);
   const json = options.output === "json";
   try {
-    const head = await resolveCommit(session.repository, "HEAD");
+    const head = await resolveCommit(surroundings.directory, "HEAD");
     const { run: started } = await session.api.startRun(
       {
         kind: "apply",
@@ -39,16 +39,10 @@ export async function apply(
       logs: false,
       quiet: json,
     });
-    if (json) printJson(surroundings.terminal, showRun(run));
+    if (json) printJson(surroundings.terminal, runOutputSchema, showRun(run));
     if (run.status === "waiting") {
       if (!json) surroundings.terminal.out(`Run ${run.id} waits: ${run.waitingFor}\n`);
       return EXIT.waiting;
-    }
-    if (run.endedAt === "") {
-      surroundings.terminal.err(
-        `Run ${run.id} goes on without you: \`xcf watch ${run.id}\`, \`xcf cancel ${run.id}\`\n`,
-      );
-      return EXIT.failed;
     }
     if (run.status !== "succeeded") throw failureOf(run);
     if (!json) surroundings.terminal.out(`Applied ${run.changeSet} to ${run.environment} (${run.id}).\n`);

@@ -1,52 +1,39 @@
-import { createReadStream } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { createWriteStream } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { createInterface } from "node:readline";
+import { pipeline } from "node:stream/promises";
 import { cloudEventSchema } from "@xcloudflow/chassis/event";
 import { formatCheckpointFile, formatExportLine } from "@xcloudflow/model/audit-export";
-import { verifyExport } from "@xcloudflow/model/audit-verification";
-import { CodedError } from "@xcloudflow/model/coded-error";
 import { decodeDocument } from "@xcloudflow/model/parse-json";
 import { EXIT, type ExitCode } from "../exit-code.ts";
+import { explainFileError } from "../given-file.ts";
 import { inSession } from "../in-session.ts";
+import { auditExportOutputSchema, auditProveOutputSchema, auditQueryOutputSchema } from "../output/audit-output.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
 
-export interface AuditOptions extends CommonOptions {
+export interface AuditQueryOptions extends CommonOptions {
   readonly type?: string;
   readonly subject?: string;
   readonly actor?: string;
   readonly since?: string;
   readonly until?: string;
-  readonly limit?: string;
-  readonly log?: string;
-  readonly checkpoint?: string;
-  readonly key?: string;
-}
-
-/** Thrown when `audit verify` gets one of its two files only. */
-export class VerifyFilesError extends CodedError {
-  constructor() {
-    super("VERIFY_FILES_INCOMPLETE", "invalid", {
-      what: "an exported log is verified against its checkpoint",
-      hint: "give both --log FILE and --checkpoint FILE",
-    });
-  }
+  readonly limit: number;
 }
 
 /** Events, newest first. */
-export async function auditQuery(surroundings: Surroundings, options: AuditOptions): Promise<ExitCode> {
+export async function auditQuery(surroundings: Surroundings, options: AuditQueryOptions): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     const { type = "", subject = "", actor = "", since = "", until = "" } = options;
     const { entries } = await session.api.queryAudit(
-      { type, subject, actor, since, until, page: { size: Number(options.limit ?? 50), token: "" } },
+      { type, subject, actor, since, until, page: { size: options.limit, token: "" } },
       session.call,
     );
     const events = entries.map(({ index, leaf }) => ({
-      index,
+      index: Number(index),
       event: decodeDocument(cloudEventSchema, leaf, `audit entry ${index}`),
     }));
-    if (options.output === "json") printJson(surroundings.terminal, { entries: events });
+    if (options.output === "json") printJson(surroundings.terminal, auditQueryOutputSchema, { entries: events });
     else {
       const lines = events.map(
         ({ index, event }) =>
@@ -59,18 +46,18 @@ export async function auditQuery(surroundings: Surroundings, options: AuditOptio
 }
 
 /** That one event is in the log: the entry, the hashes that lead to the root, and the signed checkpoint. */
-export async function auditProve(surroundings: Surroundings, event: string, options: AuditOptions): Promise<ExitCode> {
+export async function auditProve(surroundings: Surroundings, event: string, options: CommonOptions): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     const request = /^\d+$/.test(event) ? { index: BigInt(event) } : { eventId: event };
     const proof = await session.api.proveAudit(request, session.call);
     const shown = {
-      index: proof.entry?.index ?? 0n,
+      index: Number(proof.entry?.index ?? 0n),
       leaf: new TextDecoder().decode(proof.entry?.leaf),
       hashes: proof.hashes.map((hash) => Buffer.from(hash).toString("base64")),
       checkpoint: proof.checkpoint,
       verifierKey: proof.verifierKey,
     };
-    if (options.output === "json") printJson(surroundings.terminal, shown);
+    if (options.output === "json") printJson(surroundings.terminal, auditProveOutputSchema, shown);
     else
       surroundings.terminal.out(
         `Entry ${shown.index}: ${shown.leaf}\n${shown.hashes.length} hashes lead to the root of:\n${shown.checkpoint}\n`,
@@ -79,60 +66,42 @@ export async function auditProve(surroundings: Surroundings, event: string, opti
   });
 }
 
-/** Every leaf as hashed, and the signed checkpoint over all of them, as two files. */
-export async function auditExport(surroundings: Surroundings, options: AuditOptions): Promise<ExitCode> {
+export interface AuditExportOptions extends CommonOptions {
+  readonly log?: string;
+  readonly checkpoint?: string;
+}
+
+/** Every leaf as hashed, and the signed checkpoint over all of them, as two files; the log may be larger than memory. */
+export async function auditExport(surroundings: Surroundings, options: AuditExportOptions): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     const log = resolve(surroundings.directory, options.log ?? "audit.jsonl");
     const checkpoint = resolve(surroundings.directory, options.checkpoint ?? "audit.checkpoint");
-    const lines: string[] = [];
+    let entries = 0;
     let signed = "";
-    for await (const { part } of session.api.exportAudit({}, session.call)) {
-      if (part.case === "entry") lines.push(formatExportLine(Number(part.value.index), part.value.leaf));
-      else if (part.case === "checkpoint") signed = formatCheckpointFile(part.value.checkpoint, part.value.verifierKey);
+    async function* lines(): AsyncGenerator<string> {
+      for await (const { part } of session.api.exportAudit({}, session.call)) {
+        if (part.case === "entry") {
+          entries += 1;
+          yield `${formatExportLine(Number(part.value.index), part.value.leaf)}\n`;
+        } else if (part.case === "checkpoint")
+          signed = formatCheckpointFile(part.value.checkpoint, part.value.verifierKey);
+      }
     }
-    await writeFile(log, lines.map((line) => `${line.trimEnd()}\n`).join(""));
-    await writeFile(checkpoint, signed);
-    if (options.output === "json") printJson(surroundings.terminal, { entries: lines.length, log, checkpoint });
-    else surroundings.terminal.out(`${lines.length} events to ${log}, signed checkpoint to ${checkpoint}\n`);
+    // An export that breaks off leaves an earlier one as it was.
+    const draft = `${log}.part`;
+    try {
+      await pipeline(lines, createWriteStream(draft));
+      await rename(draft, log);
+    } catch (error) {
+      await rm(draft, { force: true });
+      throw explainFileError(error, log, "written");
+    }
+    await writeFile(checkpoint, signed).catch((error: unknown) => {
+      throw explainFileError(error, checkpoint, "written");
+    });
+    if (options.output === "json")
+      printJson(surroundings.terminal, auditExportOutputSchema, { entries, log, checkpoint });
+    else surroundings.terminal.out(`${entries} events to ${log}, signed checkpoint to ${checkpoint}\n`);
     return EXIT.done;
   });
-}
-
-/** Offline with two files, else the log the control plane keeps. 1 and what is wrong, when anything was changed. */
-export async function auditVerify(surroundings: Surroundings, options: AuditOptions): Promise<ExitCode> {
-  if (options.log === undefined && options.checkpoint === undefined) return verifyOnline(surroundings, options);
-  if (options.log === undefined || options.checkpoint === undefined) throw new VerifyFilesError();
-  const checkpoint = await readFile(resolve(surroundings.directory, options.checkpoint), "utf8");
-  const lines = createInterface({
-    input: createReadStream(resolve(surroundings.directory, options.log)),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  });
-  const verdict = await verifyExport(lines, checkpoint, options.key === undefined ? {} : { verifierKey: options.key });
-  return report(surroundings, options, {
-    intact: verdict.findings.length === 0,
-    size: verdict.size,
-    findings: verdict.findings.map((finding) => finding.text),
-  });
-}
-
-async function verifyOnline(surroundings: Surroundings, options: AuditOptions): Promise<ExitCode> {
-  return inSession(surroundings, options, async (session) => {
-    const { intact, size, findings } = await session.api.verifyAudit({}, session.call);
-    return report(surroundings, options, { intact, size: Number(size), findings });
-  });
-}
-
-function report(
-  { terminal }: Surroundings,
-  options: AuditOptions,
-  verdict: { readonly intact: boolean; readonly size: number; readonly findings: readonly string[] },
-): ExitCode {
-  if (options.output === "json") printJson(terminal, verdict);
-  else
-    terminal.out(
-      verdict.intact
-        ? `Intact: ${verdict.size} events agree with the signed checkpoint.\n`
-        : `Tampered with:\n${verdict.findings.map((finding) => `- ${finding}\n`).join("")}`,
-    );
-  return verdict.intact ? EXIT.done : EXIT.failed;
 }

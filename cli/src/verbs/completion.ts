@@ -3,10 +3,9 @@ import { EXIT, type ExitCode } from "../exit-code.ts";
 import type { Surroundings } from "../surroundings.ts";
 
 /** A completion script for bash, zsh or fish, made from the verbs themselves. */
-export function completion(surroundings: Surroundings, shell: string, program: Command): ExitCode {
+export function completion(surroundings: Surroundings, shell: keyof typeof SCRIPTS, program: Command): ExitCode {
   const words = describeVerbs(program);
-  const scripts: Readonly<Record<string, (verbs: readonly Verb[]) => string>> = { bash, zsh, fish };
-  surroundings.terminal.out(scripts[shell]?.(words) ?? "");
+  surroundings.terminal.out(SCRIPTS[shell](words));
   return EXIT.done;
 }
 
@@ -17,7 +16,10 @@ interface Verb {
 }
 
 function describeVerbs(program: Command, path: readonly string[] = []): Verb[] {
-  const children = program.commands.filter((command) => command.name() !== "owner" && command.name() !== "help");
+  const children = program
+    .createHelp()
+    .visibleCommands(program)
+    .filter((command) => command.name() !== "help");
   const options = program.options.flatMap((option) =>
     [option.long, option.short].filter((name) => name !== undefined && name !== null),
   );
@@ -65,3 +67,5 @@ function fish(verbs: readonly Verb[]): string {
     .concat("")
     .join("\n");
 }
+
+const SCRIPTS = { bash, zsh, fish } as const;

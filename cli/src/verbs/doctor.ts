@@ -1,5 +1,6 @@
 import { findTool } from "@xcloudflow/embedded/tool-places";
 import { EXIT, type ExitCode } from "../exit-code.ts";
+import { doctorOutputSchema } from "../output/doctor-output.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
 import { askVersion } from "../tool-version-cli.ts";
@@ -64,7 +65,7 @@ export async function doctor(surroundings: Surroundings, options: CommonOptions)
     (group) => !found.some((tool) => tool.group === group && tool.version !== undefined),
   );
   if (options.output === "json") {
-    printJson(surroundings.terminal, {
+    printJson(surroundings.terminal, doctorOutputSchema, {
       version: surroundings.version,
       node: process.versions.node,
       tools: found.map(({ name, for: use, path, from, version, get }) => ({

@@ -4,6 +4,7 @@ import { ROUTE_FIELDS, type Route } from "@xcloudflow/model/route";
 import { compileWorkTree, findUnits } from "../compile-work-tree.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { routeText } from "../format/route-text.ts";
+import { explainOutputSchema } from "../output/explain-output.ts";
 import { findRepository } from "../repository-cli.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
@@ -17,7 +18,7 @@ export async function explain(surroundings: Surroundings, ref: string, options: 
   const compiled = await compileWorkTree(await findRepository(surroundings.directory), options.env);
   if (hasErrors(compiled.problems) && compiled.units.length === 0) throw new ProblemsFoundError(compiled.problems);
   const routes = findUnits(compiled, ref).map(({ route }) => route);
-  if (options.output === "json") printJson(surroundings.terminal, { units: routes.map(ordered) });
+  if (options.output === "json") printJson(surroundings.terminal, explainOutputSchema, { units: routes.map(ordered) });
   else surroundings.terminal.out(routes.map(routeText).join("\n"));
   return EXIT.done;
 }

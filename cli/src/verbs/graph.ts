@@ -1,11 +1,12 @@
-import { compilationSchema } from "@xcloudflow/model/compilation";
+import { compilationSchema, type Edge } from "@xcloudflow/model/compilation";
 import { hasErrors } from "@xcloudflow/model/dsl/problem";
 import { buildGraph, orderWaves } from "@xcloudflow/model/graph";
 import { decodeDocument } from "@xcloudflow/model/parse-json";
 import { ProblemsFoundError } from "@xcloudflow/model/problems-found-error";
 import { compileWorkTree } from "../compile-work-tree.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
-import { type DrawnGraph, graphMermaid, graphText } from "../format/graph-text.ts";
+import { graphMermaid, graphText } from "../format/graph-text.ts";
+import { type DrawnGraph, graphOutputSchema } from "../output/graph-output.ts";
 import { findRepository, resolveCommit } from "../repository-cli.ts";
 import { openSession } from "../session.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
@@ -22,7 +23,7 @@ export interface GraphOptions extends CommonOptions {
 export async function graph(surroundings: Surroundings, options: GraphOptions): Promise<ExitCode> {
   const drawn =
     options.affected === true ? await affectedGraph(surroundings, options) : await workTreeGraph(surroundings, options);
-  if (options.output === "json") printJson(surroundings.terminal, drawn);
+  if (options.output === "json") printJson(surroundings.terminal, graphOutputSchema, drawn);
   else surroundings.terminal.out(options.output === "mermaid" ? graphMermaid(drawn) : graphText(drawn));
   return EXIT.done;
 }
@@ -41,7 +42,7 @@ async function workTreeGraph(surroundings: Surroundings, options: GraphOptions):
 async function affectedGraph(surroundings: Surroundings, options: GraphOptions): Promise<DrawnGraph> {
   const session = await openSession(surroundings, options);
   try {
-    const head = await resolveCommit(session.repository, options.head ?? "HEAD");
+    const head = await resolveCommit(surroundings.directory, options.head ?? "HEAD");
     const { compilationDocument } = await session.api.preview(
       { repository: session.repository, environment: options.env ?? "", head, base: options.base ?? "" },
       session.call,
@@ -54,7 +55,7 @@ async function affectedGraph(surroundings: Surroundings, options: GraphOptions):
         lifecycle: unit.route.lifecycle.value,
         engine: unit.engine,
         reason: unit.reason,
-        ...(unit.action === "destroy" ? { destroy: true } : {}),
+        ...(unit.action === "destroy" ? { destroy: true as const } : {}),
       }));
     return draw(units, compilation.edges);
   } finally {
@@ -62,7 +63,7 @@ async function affectedGraph(surroundings: Surroundings, options: GraphOptions):
   }
 }
 
-function draw(units: DrawnGraph["units"], edges: DrawnGraph["edges"]): DrawnGraph {
+function draw(units: DrawnGraph["units"], edges: readonly Edge[]): DrawnGraph {
   const names = new Set(units.map((unit) => unit.address));
   const inside = edges.filter((edge) => names.has(edge.from) && names.has(edge.to));
   return { units, edges: inside, waves: orderWaves(buildGraph([...names], inside)) };

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { commitFiles, ensureIdentity, ensureRepository } from "../new-repository-cli.ts";
+import { initOutputSchema } from "../output/init-output.ts";
 import { SCAFFOLD } from "../scaffold-files.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
@@ -36,7 +37,8 @@ export async function init(
   const identity = await ensureIdentity(target);
   await commitFiles(target, paths, "Start with a network and an application");
   const place = directory === undefined ? "" : `cd ${directory} && `;
-  if (options.output === "json") printJson(surroundings.terminal, { directory: target, files: paths });
+  if (options.output === "json")
+    printJson(surroundings.terminal, initOutputSchema, { directory: target, files: paths });
   else {
     if (identity.made)
       surroundings.terminal.out(`Git knew no user.email; this repository now says ${identity.email}.\n`);

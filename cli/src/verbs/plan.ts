@@ -1,9 +1,9 @@
 import { RemoteError } from "@xcloudflow/model/remote-error";
 import type { Run } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
-import { readChangeSet, type ShownChangeSet } from "../change-set-document.ts";
 import { EXIT, type ExitCode, exitCodeOfCategory } from "../exit-code.ts";
 import { followRun } from "../follow-run.ts";
 import { printChangeSet } from "../format/print-change-set.ts";
+import { emptyPlanOutputSchema, readChangeSet, type ShownChangeSet } from "../output/change-set-output.ts";
 import { resolveCommit } from "../repository-cli.ts";
 import { openSession, type Session } from "../session.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
@@ -11,6 +11,7 @@ import { printJson } from "../terminal.ts";
 
 export interface PlanOptions extends CommonOptions {
   readonly env?: string;
+  readonly allEnvs?: boolean;
   readonly base?: string;
   readonly head?: string;
   readonly only?: readonly string[];
@@ -19,64 +20,81 @@ export interface PlanOptions extends CommonOptions {
   readonly dirty?: boolean;
 }
 
+/** What a plan came to: a ChangeSet, or nothing to change. */
+export interface Planned {
+  readonly run: Run;
+  readonly changeSet: ShownChangeSet | undefined;
+}
+
 /** Makes a ChangeSet and prints it. 0: nothing to change; 2: changes; 4: denied by policy. */
 export async function plan(surroundings: Surroundings, options: PlanOptions): Promise<ExitCode> {
-  return planRun(surroundings, "plan", options);
+  if (options.allEnvs === true) return (await import("./plan-all.ts")).planAll(surroundings, options);
+  return planOne(surroundings, "plan", options);
 }
 
 /** Compares what was applied with the world; what would correct it becomes a ChangeSet. 0: nothing has drifted. */
 export async function drift(surroundings: Surroundings, options: PlanOptions): Promise<ExitCode> {
-  return planRun(surroundings, "drift", options);
+  return planOne(surroundings, "drift", options);
 }
 
-async function planRun(surroundings: Surroundings, kind: "plan" | "drift", options: PlanOptions): Promise<ExitCode> {
+async function planOne(surroundings: Surroundings, kind: "plan" | "drift", options: PlanOptions): Promise<ExitCode> {
   const session = await openSession(surroundings, options);
   try {
-    const head = await resolveCommit(session.repository, options.head ?? "HEAD");
-    const base = options.base === undefined ? "" : await resolveCommit(session.repository, options.base);
-    const { run } = await session.api.startRun(
-      {
-        kind,
-        repository: session.repository,
-        environment: options.env ?? "",
-        head,
-        base,
-        dirty: options.dirty === true,
-        only: [...(options.only ?? [])],
-        replace: [...(options.replace ?? [])],
-        destroy: options.destroy === true,
-      },
-      session.call,
-    );
-    const quiet = options.output !== undefined && options.output !== "text";
-    const ended = await followRun(surroundings, session, run?.id ?? "", { stopWhenWaiting: false, logs: false, quiet });
-    return await printOutcome(surroundings, session, ended, options);
+    const planned = await runPlan(surroundings, session, kind, options);
+    printPlanned(surroundings, planned, options.output);
+    return planExitCode(planned.changeSet);
   } finally {
     session.close();
   }
 }
 
-async function printOutcome(
-  { terminal }: Surroundings,
+/**
+ * Plans one environment and follows it to its end.
+ *
+ * @throws {RemoteError} when it fails.
+ */
+export async function runPlan(
+  surroundings: Surroundings,
   session: Session,
-  run: Run,
+  kind: "plan" | "drift",
   options: PlanOptions,
-): Promise<ExitCode> {
-  if (run.endedAt === "") return EXIT.failed;
+): Promise<Planned> {
+  const head = await resolveCommit(surroundings.directory, options.head ?? "HEAD");
+  const base = options.base === undefined ? "" : await resolveCommit(surroundings.directory, options.base);
+  const { run: started } = await session.api.startRun(
+    {
+      kind,
+      repository: session.repository,
+      environment: options.env ?? "",
+      head,
+      base,
+      dirty: options.dirty === true,
+      only: [...(options.only ?? [])],
+      replace: [...(options.replace ?? [])],
+      destroy: options.destroy === true,
+    },
+    session.call,
+  );
+  const quiet = options.output !== undefined && options.output !== "text";
+  const run = await followRun(surroundings, session, started?.id ?? "", { stopWhenWaiting: false, logs: false, quiet });
   if (run.status !== "succeeded") throw failureOf(run);
-  if (run.changeSet === "") {
-    if (options.output === "json") printJson(terminal, { run: run.id, units: [] });
-    else terminal.out(run.kind === "drift" ? "Nothing has drifted.\n" : "Nothing to change.\n");
-    return EXIT.done;
-  }
-  const { changeSet: view } = await session.api.getChangeSet({ id: run.changeSet }, session.call);
-  if (view === undefined) return EXIT.failed;
-  const changeSet = readChangeSet(view);
-  printChangeSet(terminal, changeSet, options.output);
-  return planExitCode(changeSet);
+  if (run.changeSet === "") return { run, changeSet: undefined };
+  const { changeSet } = await session.api.getChangeSet({ id: run.changeSet }, session.call);
+  return { run, changeSet: changeSet === undefined ? undefined : readChangeSet(changeSet) };
 }
 
-export function planExitCode(changeSet: ShownChangeSet): ExitCode {
+function printPlanned({ terminal }: Surroundings, { run, changeSet }: Planned, output: string | undefined): void {
+  if (changeSet !== undefined) printChangeSet(terminal, changeSet, output);
+  else if (output === "json") printJson(terminal, emptyPlanOutputSchema, showEmptyPlan(run));
+  else terminal.out(run.kind === "drift" ? "Nothing has drifted.\n" : "Nothing to change.\n");
+}
+
+export function showEmptyPlan(run: Run) {
+  return { run: run.id, environment: run.environment, units: [] };
+}
+
+export function planExitCode(changeSet: ShownChangeSet | undefined): ExitCode {
+  if (changeSet === undefined) return EXIT.done;
   if (changeSet.phase === "denied") return EXIT.denied;
   return changeSet.units.some((unit) => unit.status !== "unchanged") ? EXIT.changes : EXIT.done;
 }

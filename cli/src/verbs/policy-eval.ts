@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { EXIT, type ExitCode } from "../exit-code.ts";
+import { explainFileError } from "../given-file.ts";
 import { listFiles } from "../read-work-tree.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 
@@ -51,9 +52,10 @@ async function readAll(
   const files: { path: string; content: Uint8Array }[] = [];
   for (const name of names) {
     const path = resolve(directory, name);
-    const found = (await stat(path)).isDirectory()
-      ? (await listFiles(path)).filter((file) => wanted.test(file))
-      : [path];
+    const about = await stat(path).catch((error: unknown) => {
+      throw explainFileError(error, path, "read");
+    });
+    const found = about.isDirectory() ? (await listFiles(path)).filter((file) => wanted.test(file)) : [path];
     for (const file of found)
       files.push({
         path: relative(directory, file).split(sep).join("/") || join(file),

@@ -1,7 +1,8 @@
-import { readChangeSet } from "../change-set-document.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { printChangeSet } from "../format/print-change-set.ts";
-import { runLine, showRun } from "../format/run-text.ts";
+import { runLine } from "../format/run-text.ts";
+import { readChangeSet } from "../output/change-set-output.ts";
+import { runOutputSchema, showRun } from "../output/run-output.ts";
 import { openSession } from "../session.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
@@ -17,7 +18,7 @@ export async function show(
     if (id?.startsWith("run_") === true) {
       const { run } = await session.api.getRun({ id }, session.call);
       if (run === undefined) return EXIT.failed;
-      if (options.output === "json") printJson(surroundings.terminal, showRun(run));
+      if (options.output === "json") printJson(surroundings.terminal, runOutputSchema, showRun(run));
       else
         surroundings.terminal.out(
           `${[runLine(run), ...run.steps.map((step) => `  ${step.status.padEnd(9)}  ${step.stage.padEnd(7)}  ${step.unit}${step.reason === "" ? "" : `  ${step.reason}`}`)].join("\n")}\n`,

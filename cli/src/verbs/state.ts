@@ -1,12 +1,13 @@
 import { NameUnknownError } from "../compile-work-tree.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { inSession } from "../in-session.ts";
+import { stateOutputSchema, statesOutputSchema, stateVersionsOutputSchema } from "../output/state-output.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
 
 export interface StateOptions extends CommonOptions {
   readonly env?: string;
-  readonly version?: string;
+  readonly version: number;
 }
 
 /** The engine states that are kept. */
@@ -14,7 +15,7 @@ export async function stateList(surroundings: Surroundings, options: StateOption
   return inSession(surroundings, options, async (session) => {
     const { states } = await session.api.listStates({ environment: options.env ?? "" }, session.call);
     const shown = states.map(showState);
-    if (options.output === "json") printJson(surroundings.terminal, { states: shown });
+    if (options.output === "json") printJson(surroundings.terminal, statesOutputSchema, { states: shown });
     else
       surroundings.terminal.out(
         shown.length === 0
@@ -42,7 +43,7 @@ export async function stateShow(surroundings: Surroundings, unit: string, option
         states.map((other) => other.unit),
       );
     const shown = showState(state);
-    if (options.output === "json") printJson(surroundings.terminal, shown);
+    if (options.output === "json") printJson(surroundings.terminal, stateOutputSchema, shown);
     else
       surroundings.terminal.out(
         Object.entries(shown)
@@ -62,15 +63,16 @@ export async function stateVersions(
   return inSession(surroundings, options, async (session) => {
     const { versions } = await session.api.listStateVersions({ unit }, session.call);
     const shown = versions.map(({ version, serial, lineage, size, createdAt, writer, status }) => ({
-      version,
-      serial,
+      version: Number(version),
+      serial: Number(serial),
       lineage,
-      size,
+      size: Number(size),
       createdAt,
       writer,
       status,
     }));
-    if (options.output === "json") printJson(surroundings.terminal, { unit, versions: shown });
+    if (options.output === "json")
+      printJson(surroundings.terminal, stateVersionsOutputSchema, { unit, versions: shown });
     else
       surroundings.terminal.out(
         shown
@@ -88,7 +90,7 @@ export async function stateVersions(
 export async function statePull(surroundings: Surroundings, unit: string, options: StateOptions): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     const decoder = new TextDecoder();
-    for await (const { data } of session.api.pullState({ unit, version: BigInt(options.version ?? 0) }, session.call))
+    for await (const { data } of session.api.pullState({ unit, version: BigInt(options.version) }, session.call))
       surroundings.terminal.out(decoder.decode(data, { stream: true }));
     return EXIT.done;
   });
@@ -107,5 +109,15 @@ function showState(state: {
 }) {
   const { unit, serial, lineage, version, size, updatedAt, lockInfo, fence, quarantined } = state;
   const lock: unknown = lockInfo === "" ? null : JSON.parse(lockInfo);
-  return { unit, serial, lineage, version, size, updatedAt, lock, fence, quarantined };
+  return {
+    unit,
+    serial: Number(serial),
+    lineage,
+    version: Number(version),
+    size: Number(size),
+    updatedAt,
+    lock,
+    fence: Number(fence),
+    quarantined,
+  };
 }

@@ -1,5 +1,6 @@
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { inSession } from "../in-session.ts";
+import { createdTokenOutputSchema, revokedTokenOutputSchema, tokensOutputSchema } from "../output/token-output.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
 
@@ -22,7 +23,7 @@ export async function tokenCreate(surroundings: Surroundings, options: TokenOpti
       expiresAt: options.expires ?? "",
     };
     const { id, token } = await session.api.createToken(request, session.call);
-    if (options.output === "json") printJson(surroundings.terminal, { id, token });
+    if (options.output === "json") printJson(surroundings.terminal, createdTokenOutputSchema, { id, token });
     else surroundings.terminal.out(`${token}\n`);
     return EXIT.done;
   });
@@ -42,7 +43,7 @@ export async function tokenList(surroundings: Surroundings, options: CommonOptio
       expiresAt,
       ...(revokedAt === "" ? {} : { revokedAt }),
     }));
-    if (options.output === "json") printJson(surroundings.terminal, { tokens: shown });
+    if (options.output === "json") printJson(surroundings.terminal, tokensOutputSchema, { tokens: shown });
     else
       surroundings.terminal.out(
         shown.length === 0
@@ -62,7 +63,7 @@ export async function tokenList(surroundings: Surroundings, options: CommonOptio
 export async function tokenRevoke(surroundings: Surroundings, id: string, options: CommonOptions): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     await session.api.revokeToken({ id }, session.call);
-    if (options.output === "json") printJson(surroundings.terminal, { revoked: id });
+    if (options.output === "json") printJson(surroundings.terminal, revokedTokenOutputSchema, { revoked: id });
     else surroundings.terminal.out(`Revoked ${id}\n`);
     return EXIT.done;
   });

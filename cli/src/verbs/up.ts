@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { startServer } from "@xcloudflow/embedded/server";
 import { EXIT, type ExitCode } from "../exit-code.ts";
+import { serverOutputSchema } from "../output/server-output.ts";
 import { findRepository } from "../repository-cli.ts";
 import { embeddedCaller } from "../session.ts";
 import { type CommonOptions, type Surroundings, startSelf } from "../surroundings.ts";
@@ -8,8 +9,8 @@ import { printJson } from "../terminal.ts";
 
 export interface UpOptions extends CommonOptions {
   readonly host: string;
-  readonly grpcPort: string;
-  readonly httpPort: string;
+  readonly grpcPort: number;
+  readonly httpPort: number;
 }
 
 /** The embedded control plane as a server, until it is interrupted. */
@@ -24,11 +25,11 @@ export async function up(surroundings: Surroundings, options: UpOptions): Promis
     initdb: startSelf(surroundings, "initdb"),
     caller: await embeddedCaller(surroundings, repository),
     host: options.host,
-    grpcPort: Number(options.grpcPort),
-    httpPort: Number(options.httpPort),
+    grpcPort: options.grpcPort,
+    httpPort: options.httpPort,
   });
   const addresses = { grpc: server.grpc, http: server.http, pid: process.pid };
-  if (options.output === "json") printJson(terminal, addresses);
+  if (options.output === "json") printJson(terminal, serverOutputSchema, addresses);
   else {
     terminal.out(
       `gRPC    ${server.grpc}   (Connect and gRPC-web too)\nHTTP    ${server.http}   Connect-JSON, and the Terraform state backend at ${server.http}/terraform/default/<unit address>\nToken   ${server.tokenFile}   send it as "authorization: Bearer …"\nStop with Ctrl-C.\n`,

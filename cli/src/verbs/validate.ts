@@ -1,7 +1,8 @@
 import { formatProblem, hasErrors, type Problem } from "@xcloudflow/model/dsl/problem";
 import { compileWorkTree } from "../compile-work-tree.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
-import { problemsAsSarif } from "../format/sarif.ts";
+import { problemsAsSarif, sarifSchema } from "../format/sarif.ts";
+import { validateOutputSchema } from "../output/validate-output.ts";
 import { findRepository } from "../repository-cli.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
@@ -15,8 +16,9 @@ export async function validate(surroundings: Surroundings, options: CommonOption
   const policies = await testWorkTreePolicies(surroundings, repository);
   const problems: Problem[] = [...compiled.problems, ...policies.problems];
   const errors = problems.filter((problem) => problem.severity === "error").length;
-  if (options.output === "json") printJson(terminal, { valid: errors === 0, problems });
-  else if (options.output === "sarif") printJson(terminal, problemsAsSarif(problems, surroundings.version));
+  if (options.output === "json") printJson(terminal, validateOutputSchema, { valid: errors === 0, problems });
+  else if (options.output === "sarif")
+    printJson(terminal, sarifSchema, problemsAsSarif(problems, surroundings.version));
   else {
     for (const problem of problems) terminal.out(`${formatProblem(problem)}\n`);
     const { environments, compositions } = compiled.monorepo;

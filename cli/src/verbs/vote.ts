@@ -1,5 +1,5 @@
-import { readChangeSet } from "../change-set-document.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
+import { changeSetOutputSchema, readChangeSet } from "../output/change-set-output.ts";
 import { openSession } from "../session.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
@@ -28,7 +28,7 @@ export async function vote(
         : await session.api.reject(request, session.call);
     if (answer.changeSet === undefined) return EXIT.failed;
     const after = readChangeSet(answer.changeSet);
-    if (options.output === "json") printJson(surroundings.terminal, after);
+    if (options.output === "json") printJson(surroundings.terminal, changeSetOutputSchema, after);
     else {
       const open = answer.changeSet.gates.filter((gate) => !gate.satisfied);
       const missing = open.map((gate) => `${gate.given} of ${gate.needed} approvals so far`).join("; ");
