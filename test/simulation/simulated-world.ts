@@ -198,6 +198,7 @@ function compile(world: SimulatedWorld): Compilation {
       approvals: { groups: [], quorum: 1, selfApproval: false, declared: true },
       tier: "production",
       concurrency: 2,
+      conditions: [],
     },
   };
 }

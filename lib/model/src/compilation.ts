@@ -2,6 +2,7 @@ import { z } from "zod";
 import { addressSchema } from "./address.ts";
 import { inputsSchema } from "./input-value.ts";
 import { jsonObjectSchema } from "./json-value.ts";
+import { planConditionSchema } from "./plan-condition.ts";
 import { routeSchema } from "./route.ts";
 import { moduleSourceSchema } from "./task-spec.ts";
 
@@ -51,6 +52,8 @@ export const governanceSchema = z.strictObject({
   }),
   tier: z.enum(["production", "staging", "development", "ephemeral"]),
   concurrency: z.number().int().positive(),
+  /** What only plans can answer: approval rules with `when`, and budgets, of the governing and the proposed commit. */
+  conditions: z.array(planConditionSchema),
 });
 export type Governance = z.infer<typeof governanceSchema>;
 

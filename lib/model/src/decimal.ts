@@ -14,6 +14,11 @@ export function parseDecimal(text: string): Decimal | undefined {
   return { units: sign === "-" ? -units : units, scale: fraction.length };
 }
 
+/** The decimal a number is written as, to twenty places; zero where it has none (not finite, or beyond 10^21). */
+export function decimalOf(value: number): Decimal {
+  return parseDecimal(String(value)) ?? parseDecimal(value.toFixed(20)) ?? { units: 0n, scale: 0 };
+}
+
 /** Prints at least `minimumScale` digits after the point: `12.40`. */
 export function formatDecimal({ units, scale }: Decimal, minimumScale = 0): string {
   const shown = Math.max(scale, minimumScale);

@@ -50,12 +50,14 @@ export interface EnvelopeContext {
   /** Warnings about this unit that the approvers saw. */
   readonly approvedWarnings: readonly Finding[];
   readonly sensitivePaths: readonly SensitivePath[];
+  /** Why people would be asked about the real plan, where nobody was asked that about the approved one. */
+  readonly newDemands?: readonly string[];
 }
 
 /**
  * Whether a unit's real plan stays inside the provisional plan that was approved: its resources are a subset, each
  * action is equal or milder (replace → update → none, create → none, delete → none), every value that was not marked
- * unknown is byte-equal, policy allows it without a new warning, there is no new hazard and no higher cost, and no
+ * unknown is byte-equal, policy allows it without a new warning or demand, there is no new hazard and no higher cost, and no
  * sensitive path was unknown when people approved. Anything else needs an approval of its own.
  */
 export function checkEnvelope(approved: UnitPlan, real: UnitPlan, context: EnvelopeContext): EnvelopeVerdict {
@@ -204,6 +206,7 @@ function judgementViolations(approved: UnitPlan, real: UnitPlan, context: Envelo
   );
   if (policy.verdict !== "allow" && violations.length === 0)
     violations.push(violation("policy", "", "", "policy does not allow it"));
+  violations.push(...(context.newDemands ?? []).map((reason) => violation("policy", "", "", reason)));
   const known = new Set(context.approvedWarnings.map(findingKey));
   for (const warning of policy.warnings) {
     if (!known.has(findingKey(warning)))

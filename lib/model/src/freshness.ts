@@ -2,6 +2,7 @@ import type { Address } from "./address.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import type { ChangeSet, ChangeSetUnit } from "./change-set.ts";
 import type { Compilation, CompiledUnit, Edge } from "./compilation.ts";
+import { type PlanCondition, rulesInForce } from "./plan-condition.ts";
 import { ROUTE_FIELDS } from "./route.ts";
 
 /** How an approved ChangeSet and the repository as it is now differ. */
@@ -85,10 +86,25 @@ function compareGovernance(approved: ChangeSet, current: Compilation): Freshness
     tier,
     concurrency,
   }: Compilation["governance"]): unknown => [governingDigest, proposedDigest, approvals, tier, concurrency];
-  if (!same(judged(was), judged(is))) {
+  if (!same(judged(was), judged(is)) || !same(inForce(was.conditions, approved), inForce(is.conditions, approved))) {
     differences.push({ unit: "", what: "governance", detail: "the rules that judge the change have changed" });
   }
   return differences;
+}
+
+/** What the conditions mean for the approved plans; rules and budgets that have nothing to say about them do not count. */
+function inForce(conditions: readonly PlanCondition[], { units }: ChangeSet): unknown {
+  const addresses = new Set(units.map(({ address }) => address));
+  const rules = units.flatMap((unit) =>
+    rulesInForce(conditions, unit).map(({ name, require }) => canonicalJson([unit.address, name, require])),
+  );
+  const budgets = conditions.flatMap((condition) => {
+    const { at: _, ...limit } = condition;
+    const members = condition.units.filter((address) => addresses.has(address));
+    if (condition.kind !== "budget" || members.length === 0) return [];
+    return [canonicalJson({ ...limit, units: members })];
+  });
+  return [...new Set([...rules, ...budgets])].sort();
 }
 
 function same(a: unknown, b: unknown): boolean {

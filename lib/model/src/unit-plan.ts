@@ -64,6 +64,11 @@ export const changeSummarySchema = z.strictObject({
 export type ChangeSummary = z.infer<typeof changeSummarySchema>;
 
 export const costSchema = z.strictObject({ monthlyDelta: z.string(), currency: z.string() });
+export type Cost = z.infer<typeof costSchema>;
+
+/** An estimate for one unit; `monthlyTotal` is what it costs after the change, where the estimator knows. */
+export const unitCostSchema = costSchema.extend({ monthlyTotal: z.string().optional() });
+export type UnitCost = z.infer<typeof unitCostSchema>;
 
 /** planned: may be applied as it is · provisional, deferred: must be planned again with real inputs · failed: see `failure`. */
 export const planStatusSchema = z.enum(["planned", "provisional", "deferred", "unchanged", "failed"]);
@@ -99,7 +104,7 @@ export const unitPlanSchema = z.strictObject({
   prior: z.strictObject({ serial: z.number().int().nonnegative(), lineage: z.string() }),
   /** What a reader must know: best-effort fencing, values frozen at plan time, ignored backends … */
   hazards: z.array(z.string()),
-  cost: costSchema.optional(),
+  cost: unitCostSchema.optional(),
   failure: unitFailureSchema.optional(),
 });
 export type UnitPlan = z.infer<typeof unitPlanSchema>;

@@ -2,6 +2,7 @@ import type { ChangeSet, ChangeSetUnit, Finding } from "@xcloudflow/model/change
 import { policyVerdictSchema } from "@xcloudflow/model/change-set";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import { checkEnvelope, type EnvelopeViolation } from "@xcloudflow/model/envelope";
+import { newDemands } from "@xcloudflow/model/new-demands";
 import { decodeDocument } from "@xcloudflow/model/parse-json";
 import { approvedPlan } from "./apply-plan.ts";
 import { evaluatePlans, storeChangeSet } from "./assemble-change-set.ts";
@@ -56,6 +57,7 @@ export async function reviewPlan(
     sensitivePaths: answer.sensitivePaths
       .filter((path) => path.unit === unit.address)
       .map(({ resource, path }) => ({ resource, path })),
+    newDemands: newDemands(changeSet, unit, real, answer.tightenings),
   });
   if (verdict.within) return advance(context, tenant, run, step, { stage: "apply", status: "ready" });
   return askPeople(context, tenant, run, changeSet, unit, step, verdict.violations);

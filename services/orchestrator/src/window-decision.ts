@@ -1,4 +1,5 @@
 import type { ChangeSet } from "@xcloudflow/model/change-set";
+import { windowUnderRules } from "@xcloudflow/model/plan-condition";
 import { describeWindowRule, isWindowOpen, nextWindowOpening } from "@xcloudflow/model/window";
 
 /** The first unit of a ChangeSet whose window is closed now; undefined when everything may run. */
@@ -7,7 +8,8 @@ export function closedWindow(
   now: Date,
 ): { readonly reason: string; readonly opensAt: Date | undefined } | undefined {
   for (const unit of changeSet.units) {
-    const rule = unit.status === "unchanged" ? undefined : unit.route.window?.value;
+    const rule =
+      unit.status === "unchanged" ? undefined : windowUnderRules(unit.route, changeSet.governance.conditions, unit);
     if (rule === undefined || isWindowOpen(rule, now)) continue;
     const opensAt = nextWindowOpening(rule, now);
     const when =

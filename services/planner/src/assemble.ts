@@ -1,10 +1,12 @@
 import type { ChangeSet, ChangeSetUnit } from "@xcloudflow/model/change-set";
 import { type ChangeSetContent, changeSetDigest } from "@xcloudflow/model/change-set-digest";
 import type { Compilation, CompiledUnit, Edge } from "@xcloudflow/model/compilation";
-import { addDecimals, formatDecimal, parseDecimal } from "@xcloudflow/model/decimal";
+import { sumCosts } from "@xcloudflow/model/cost-sum";
+import { formatDecimal } from "@xcloudflow/model/decimal";
 import type { UnitPlan } from "@xcloudflow/model/unit-plan";
 import { CostsIncomparableError, UnitPlansMismatchedError } from "./assemble-errors.ts";
 import { decideGates } from "./gates.ts";
+import { judgeConditions } from "./plan-conditions.ts";
 import type { PolicyDocument } from "./policy-document.ts";
 
 export interface AssembleParts {
@@ -23,7 +25,8 @@ export interface AssembleParts {
 }
 
 /**
- * The immutable ChangeSet of a compilation, its plans and policy's verdict. Pure: equal parts give an equal document and
+ * The immutable ChangeSet of a compilation, its plans and policy's verdict, with what approval rules and budgets make of
+ * the plans. Pure: equal parts give an equal document and
  * digest, in whatever order plans, units and edges are handed in.
  *
  * @throws {UnitPlansMismatchedError} when the plans are not those of the selected units.
@@ -31,6 +34,7 @@ export interface AssembleParts {
 export function assembleChangeSet(parts: AssembleParts): ChangeSet {
   const { compilation, policy } = parts;
   const units = joinUnits(parts);
+  const { demands, denials, warnings } = judgeConditions(units, compilation.governance, policy.verdict.revision);
   const content: ChangeSetContent = {
     tenant: compilation.tenant,
     repository: compilation.repository,
@@ -44,8 +48,13 @@ export function assembleChangeSet(parts: AssembleParts): ChangeSet {
     expiresAt: parts.expiresAt,
     units,
     edges: touchingEdges(compilation.edges, units),
-    gates: decideGates(units, compilation.governance, policy.tightenings),
-    policy: policy.verdict,
+    gates: decideGates(units, compilation.governance, policy.tightenings, demands),
+    policy: {
+      ...policy.verdict,
+      verdict: denials.length > 0 ? "deny" : policy.verdict.verdict,
+      denials: [...policy.verdict.denials, ...denials],
+      warnings: [...policy.verdict.warnings, ...warnings],
+    },
     governance: compilation.governance,
     cost: totalCost(units),
   };
@@ -109,18 +118,11 @@ function touchingEdges(edges: readonly Edge[], units: readonly ChangeSetUnit[]):
 const NO_COST = { monthlyDelta: "0.00", currency: "USD" };
 
 function totalCost(units: readonly ChangeSetUnit[]): ChangeSet["cost"] {
-  let total = { units: 0n, scale: 2 };
-  let currency: string | undefined;
-  for (const { cost } of units) {
-    if (cost === undefined) continue;
-    if (currency !== undefined && currency !== cost.currency)
-      throw new CostsIncomparableError(`${currency} and ${cost.currency}`);
-    const delta = parseDecimal(cost.monthlyDelta);
-    if (delta === undefined) throw new CostsIncomparableError(`"${cost.monthlyDelta}" is not an amount`);
-    currency = cost.currency;
-    total = addDecimals(total, delta);
-  }
-  return currency === undefined ? NO_COST : { monthlyDelta: formatDecimal(total, 2), currency };
+  const sum = sumCosts(
+    units.flatMap(({ cost }) => (cost === undefined ? [] : [{ amount: cost.monthlyDelta, currency: cost.currency }])),
+  );
+  if (sum.kind === "incomparable") throw new CostsIncomparableError(sum.detail);
+  return sum.kind === "none" ? NO_COST : { monthlyDelta: formatDecimal(sum.amount, 2), currency: sum.currency };
 }
 
 function compareText(a: string, b: string): number {

@@ -8,6 +8,8 @@ import { type Problem, ProblemsFoundError } from "@xcloudflow/model/problems-fou
 import { uploadModules } from "./artefact-upload.ts";
 import { type AuthoredUnit, countAuthors } from "./authors.ts";
 import { type CompileRequest, compileUnits } from "./compile-units.ts";
+import { collectConditions } from "./conditions.ts";
+import { type DescriptionParts, describeUnits } from "./described-units.ts";
 import { EnvironmentUnknownError, EnvironmentUnspecifiedError } from "./environment-errors.ts";
 import { decideGovernance, type Rules } from "./governance.ts";
 import type { RouteSide } from "./judged-routes.ts";
@@ -82,6 +84,11 @@ export async function compileEnvironment(context: PlannerContext, question: Comp
     governingRoutes: prepared.governingRoutes,
     request: question,
   });
+  const conditions = collectConditions(
+    [governing, proposal].flatMap((side) => (side === undefined ? [] : [side.monorepo])),
+    environment,
+    once(() => describeUnits(descriptionParts(units, sides, prepared))),
+  );
   if (question.upload) await uploadSelected(context, question.tenant, units, prepared.modules);
   const { baseCommit, authors } = await countAuthors(git, {
     head: commit,
@@ -99,7 +106,33 @@ export async function compileEnvironment(context: PlannerContext, question: Comp
     authors: [...authors],
     units: [...units],
     edges: [...edges],
-    governance,
+    governance: { ...governance, conditions },
+  };
+}
+
+function descriptionParts(
+  units: readonly CompiledUnit[],
+  sides: { readonly proposal: RouteSide | undefined; readonly governing: RouteSide | undefined },
+  prepared: PreparedUnits,
+): DescriptionParts {
+  const both = [sides.governing, sides.proposal].flatMap((side) => (side === undefined ? [] : [side.expansion]));
+  const routes = prepared.units.flatMap(({ declared, routes: { governing } }) =>
+    governing === undefined ? [] : [[declared.address, governing] as const],
+  );
+  return {
+    units,
+    proposed: sides.proposal?.expansion.units ?? [],
+    governing: sides.governing?.expansion.units ?? [],
+    governingRoutes: new Map([...prepared.governingRoutes, ...routes]),
+    tiers: [...new Set(both.map(({ environment }) => environment.value.spec.tier))],
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Address } from "@xcloudflow/model/address";
 import type { ChangeSetUnit, Gate } from "@xcloudflow/model/change-set";
 import type { Governance } from "@xcloudflow/model/compilation";
+import { windowUnderRules } from "@xcloudflow/model/plan-condition";
+import { policyReason } from "@xcloudflow/model/policy-reason";
 import { gateAsks, type Route } from "@xcloudflow/model/route";
 import { describeWindowRule } from "@xcloudflow/model/window";
 import type { GateTightening } from "./policy-document.ts";
@@ -8,29 +10,40 @@ import type { GateTightening } from "./policy-document.ts";
 type ApprovalGate = Extract<Gate, { kind: "approval" }>;
 
 /** Who must approve one unit, and why. */
-interface Demand {
+export interface Demand {
   readonly unit: Address;
   readonly groups: readonly string[];
   readonly quorum: number;
   readonly reason: string;
 }
 
+type GatedUnit = Pick<ChangeSetUnit, "address" | "route" | "status" | "changes" | "cost">;
+
+/** Whether a unit's plan changes anything, as far as anybody knows. */
+export function isChanging({ status }: Pick<ChangeSetUnit, "status">): boolean {
+  return status !== "unchanged" && status !== "failed";
+}
+
 /**
  * What must happen before the units of a ChangeSet may be applied: one approval gate for each distinct set of groups and
  * quorum, one window gate for each distinct window. Units whose plan changes nothing wait for nothing.
+ *
+ * @param planDemands what the plans themselves bring into force.
  */
 export function decideGates(
-  units: readonly Pick<ChangeSetUnit, "address" | "route" | "status">[],
+  units: readonly GatedUnit[],
   governance: Governance,
   tightenings: readonly GateTightening[],
+  planDemands: readonly Demand[],
 ): Gate[] {
-  const changing = units.filter(({ status }) => status !== "unchanged" && status !== "failed");
+  const changing = units.filter(isChanging);
   const demands = [
     ...changing.flatMap((unit) => routeDemand(unit.address, unit.route, governance)),
     ...changing.flatMap((unit) => governanceDemand(unit.address, governance)),
     ...tightenings.flatMap((tightening) => policyDemands(tightening, changing, governance)),
+    ...planDemands,
   ];
-  return [...approvalGates(demands, governance.approvals.selfApproval), ...windowGates(changing)];
+  return [...approvalGates(demands, governance.approvals.selfApproval), ...windowGates(changing, governance)];
 }
 
 function routeDemand(unit: Address, route: Route, governance: Governance): Demand[] {
@@ -67,7 +80,7 @@ function policyDemands(
       unit: address,
       groups: groups.length > 0 ? groups : route.gate.value.groups,
       quorum: Math.max(quorum, route.gate.value.quorum),
-      reason: `policy asks for it${reason === "" ? "" : `: ${reason}`}`,
+      reason: policyReason(reason),
     }));
 }
 
@@ -93,12 +106,13 @@ function approvalGates(demands: readonly Demand[], selfApproval: boolean): Appro
     }));
 }
 
-function windowGates(units: readonly Pick<ChangeSetUnit, "address" | "route">[]): Gate[] {
+function windowGates(units: readonly GatedUnit[], { conditions }: Governance): Gate[] {
   const windows = new Map<string, Address[]>();
-  for (const { address, route } of units) {
-    if (route.window === undefined) continue;
-    const text = describeWindowRule(route.window.value);
-    windows.set(text, [...(windows.get(text) ?? []), address]);
+  for (const unit of units) {
+    const rule = windowUnderRules(unit.route, conditions, unit);
+    if (rule === undefined) continue;
+    const text = describeWindowRule(rule);
+    windows.set(text, [...(windows.get(text) ?? []), unit.address]);
   }
   return [...windows]
     .sort(([a], [b]) => (a < b ? -1 : 1))

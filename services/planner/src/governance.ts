@@ -65,7 +65,7 @@ export function decideGovernance(
   governing: Rules | undefined,
   proposed: Rules,
   units: readonly JudgedUnit[],
-): Governance {
+): Omit<Governance, "conditions"> {
   const both = governing === undefined ? [proposed] : [governing, proposed];
   const environments = both.flatMap(({ environment }) => (environment === undefined ? [] : [environment]));
   const specs = environments.map(({ spec }) => spec);
