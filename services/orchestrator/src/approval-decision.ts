@@ -128,7 +128,7 @@ export function decideApproval(
               row: { ...changeSet, phase, reason: vote.decision === "reject" ? `rejected by ${row.subject}` : null },
             } as const,
           ]),
-      draftEvent("approval", vote.decision === "approve" ? "given" : "refused", changeSet.id, row.subject, {
+      draftEvent("approval", vote.decision === "approve" ? "given" : "rejected", changeSet.id, row.subject, {
         digest: changeSet.digest,
         assurance: caller.assurance,
         self: view.authors.map(normalizeIdentity).includes(row.subject),
