@@ -1,6 +1,5 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Address } from "@xcloudflow/model/address";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import type { Edge } from "@xcloudflow/model/compilation";
 import { type DeclaredUnit, expandEnvironment } from "@xcloudflow/model/dsl/expansion";
@@ -83,7 +82,14 @@ export function findUnits(compiled: CompiledWorkTree, ref: string): RoutedUnit[]
 }
 
 function namesOf(compiled: CompiledWorkTree): string[] {
-  const names = new Set<Address>();
-  for (const { unit } of compiled.units) names.add(unit.address).add(unit.source.composition.value.metadata.name);
+  const names = new Set<string>();
+  for (const { unit } of compiled.units) {
+    const { value, source } = unit.source.composition;
+    names
+      .add(unit.address)
+      .add(value.metadata.name)
+      .add(source.file.replace(/\.ya?ml$/, ""));
+    if (unit.ref.kind === "local") names.add(unit.ref.path);
+  }
   return [...names];
 }

@@ -14,6 +14,8 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const BY_CATEGORY: Partial<Record<ErrorCategory, ExitCode>> = {
   invalid: EXIT.invalid,
+  // A name that the caller gave stands for nothing.
+  notFound: EXIT.invalid,
   waiting: EXIT.waiting,
   denied: EXIT.denied,
   stale: EXIT.stale,
@@ -24,7 +26,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof CodedError ? exitCodeOfCategory(error.category) : EXIT.failed;
 }
 
-export function exitCodeOfCategory(category: string): ExitCode {
+function exitCodeOfCategory(category: string): ExitCode {
   for (const [name, code] of Object.entries(BY_CATEGORY)) if (name === category) return code;
   return EXIT.failed;
 }

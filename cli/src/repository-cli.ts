@@ -55,6 +55,7 @@ export async function resolveCommit(repository: string, revision: string): Promi
     });
     return stdout.trim();
   } catch (cause) {
+    await findRepository(repository);
     throw new RevisionMissingError(revision, cause);
   }
 }

@@ -4,13 +4,13 @@ import { as, type Caller } from "@xcloudflow/chassis/caller";
 import { createApiClient } from "@xcloudflow/chassis/clients";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import type { ApiService } from "@xcloudflow/proto/api/v1/api_pb";
-import { findRepository, readGitIdentity } from "./repository-cli.ts";
+import { findRepository, RepositoryMissingError, readGitIdentity } from "./repository-cli.ts";
 import { type CommonOptions, type Surroundings, startSelf } from "./surroundings.ts";
 
 /** A control plane to ask: the embedded one of this repository, or a mesh. Verbs cannot tell which. */
 export interface Session {
   readonly api: Client<typeof ApiService>;
-  /** Top folder of the repository; what `repository` fields of requests hold. */
+  /** Top folder of the repository as the control plane knows it: what `repository` fields of requests hold; empty outside one. */
   readonly repository: string;
   /** Who the caller says to be; a mesh goes by the token instead. */
   readonly subject: string;
@@ -40,7 +40,7 @@ async function openRemote(surroundings: Surroundings, server: string): Promise<S
   const token = surroundings.environment.XCF_TOKEN;
   if (token === undefined || token === "") throw new TokenMissingError(server);
   const { createGrpcTransport } = await import("@connectrpc/connect-node");
-  const repository = surroundings.environment.XCF_REPOSITORY ?? (await findRepository(surroundings.directory));
+  const repository = surroundings.environment.XCF_REPOSITORY ?? (await findRepositoryIfAny(surroundings.directory));
   return {
     api: createApiClient(createGrpcTransport({ baseUrl: server })),
     repository,
@@ -48,6 +48,16 @@ async function openRemote(surroundings: Surroundings, server: string): Promise<S
     call: { headers: { authorization: `Bearer ${token}` } },
     close: () => undefined,
   };
+}
+
+/** Most verbs ask a mesh about what it keeps, from any folder; those that need a repository say so themselves. */
+async function findRepositoryIfAny(directory: string): Promise<string> {
+  try {
+    return await findRepository(directory);
+  } catch (error) {
+    if (error instanceof RepositoryMissingError) return "";
+    throw error;
+  }
 }
 
 async function openEmbedded(surroundings: Surroundings): Promise<Session> {

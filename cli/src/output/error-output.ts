@@ -1,3 +1,4 @@
+import type { ErrorCategory } from "@xcloudflow/model/coded-error";
 import { problemSchema } from "@xcloudflow/model/dsl/problem";
 import { z } from "zod";
 
@@ -8,28 +9,31 @@ const listedProblemSchema = problemSchema.extend({
   hint: z.string().optional(),
 });
 
+/** `ErrorCategory` of the model, from outside. */
+export const errorCategorySchema: z.ZodType<ErrorCategory> = z.enum([
+  "invalid",
+  "notFound",
+  "alreadyExists",
+  "unauthenticated",
+  "forbidden",
+  "denied",
+  "waiting",
+  "stale",
+  "conflict",
+  "exhausted",
+  "unavailable",
+  "timeout",
+  "canceled",
+  "dataLoss",
+  "internal",
+]);
+
 /** What `-o json` prints on standard error when a verb cannot do what it was asked. */
 export const errorOutputSchema = z.strictObject({
   error: z.strictObject({
     /** Stable, UPPER_SNAKE. */
     code: z.string(),
-    category: z.enum([
-      "invalid",
-      "notFound",
-      "alreadyExists",
-      "unauthenticated",
-      "forbidden",
-      "denied",
-      "waiting",
-      "stale",
-      "conflict",
-      "exhausted",
-      "unavailable",
-      "timeout",
-      "canceled",
-      "dataLoss",
-      "internal",
-    ]),
+    category: errorCategorySchema,
     what: z.string(),
     where: z.string().optional(),
     hint: z.string().optional(),

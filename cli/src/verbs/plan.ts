@@ -1,9 +1,10 @@
 import { RemoteError } from "@xcloudflow/model/remote-error";
 import type { Run } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
-import { EXIT, type ExitCode, exitCodeOfCategory } from "../exit-code.ts";
+import { EXIT, type ExitCode } from "../exit-code.ts";
 import { followRun } from "../follow-run.ts";
 import { printChangeSet } from "../format/print-change-set.ts";
 import { emptyPlanOutputSchema, readChangeSet, type ShownChangeSet } from "../output/change-set-output.ts";
+import { errorCategorySchema } from "../output/error-output.ts";
 import { resolveCommit } from "../repository-cli.ts";
 import { openSession, type Session } from "../session.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
@@ -108,20 +109,10 @@ export function failureOf(run: Run): RemoteError {
       what: `the run was ${run.status}`,
       hint: `\`xcf watch ${run.id}\` shows it`,
     });
-  const category = exitCodeOfCategory(failure.category);
-  return new RemoteError(failure.code, CATEGORY_OF_EXIT[category], {
+  const category = errorCategorySchema.safeParse(failure.category);
+  return new RemoteError(failure.code, category.data ?? "internal", {
     where: failure.where === "" ? run.id : failure.where,
     what: failure.what,
     ...(failure.hint === "" ? {} : { hint: failure.hint }),
   });
 }
-
-const CATEGORY_OF_EXIT = {
-  0: "internal",
-  1: "internal",
-  2: "internal",
-  3: "waiting",
-  4: "denied",
-  5: "invalid",
-  6: "stale",
-} as const;
