@@ -1,7 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Caller } from "@xcloudflow/chassis/caller";
-import type { Clock } from "@xcloudflow/chassis/clock";
+import { type Clock, pause } from "@xcloudflow/chassis/clock";
 import { createIds } from "@xcloudflow/chassis/ids";
 import { createSystemRandom } from "@xcloudflow/chassis/random";
 import { type RunningServer, serveRoutes } from "@xcloudflow/chassis/serve";
@@ -11,7 +11,7 @@ import type { InitdbCommand } from "./initdb-cli.ts";
 import { OwnerTakenError } from "./owner/owner-errors.ts";
 import { readIdentity, socketPath } from "./owner/owner-files.ts";
 import { type Owner, startOwner } from "./owner/owner-process.ts";
-import { openOwnerSession } from "./owner/owner-session.ts";
+import { type OwnerSession, openOwnerSession } from "./owner/owner-session.ts";
 import type { Environment } from "./tool-places.ts";
 
 export interface ServerOptions {
@@ -38,6 +38,7 @@ export interface EmbeddedServer {
 
 const OWNER_ONLY = 0o600;
 const PATIENCE_MS = 10_000;
+const LOOK_AGAIN_MS = 50;
 
 /**
  * Owns the folder and serves every service to the outside as well as to this user's other xcf processes.
@@ -48,7 +49,7 @@ const PATIENCE_MS = 10_000;
 export async function startServer(options: ServerOptions): Promise<EmbeddedServer> {
   const { dir, environment, clock, version, initdb } = options;
   let embedded: Embedded | undefined;
-  const owner = await takeOver(dir, () =>
+  const owner = await takeOver(dir, clock, () =>
     startOwner({
       dir,
       version,
@@ -110,20 +111,39 @@ async function serve(
   };
 }
 
-/** An idle owner in the background gives way to a server that a person starts. */
-async function takeOver(dir: string, start: () => Promise<Owner>): Promise<Owner> {
+/** An idle owner in the background gives way to a server that a person starts; how long it may take to leave is bounded. */
+async function takeOver(dir: string, clock: Clock, start: () => Promise<Owner>): Promise<Owner> {
+  const patience = new AbortController();
+  const stopWaiting = clock.schedule(PATIENCE_MS, () => patience.abort());
   try {
-    return await start();
-  } catch (error) {
-    if (!(error instanceof OwnerTakenError)) throw error;
-    const deadline = AbortSignal.timeout(PATIENCE_MS);
-    const session = await openOwnerSession((await readIdentity(dir))?.socket ?? socketPath(dir), deadline);
-    try {
-      if (!(await session.askToLeave(deadline))) throw error;
-      await session.gone;
-    } finally {
-      session.close();
+    for (;;) {
+      try {
+        return await start();
+      } catch (error) {
+        if (!(error instanceof OwnerTakenError) || patience.signal.aborted) throw error;
+        if (!(await givesWay(dir, patience.signal))) throw error;
+      }
+      // The socket closes before the folder is free: what was committed is written down in between.
+      await pause(clock, LOOK_AGAIN_MS);
     }
-    return await start();
+  } finally {
+    stopWaiting();
+  }
+}
+
+/** Whether the holder leaves, or is just not listening: starting or leaving already. */
+async function givesWay(dir: string, deadline: AbortSignal): Promise<boolean> {
+  let session: OwnerSession;
+  try {
+    session = await openOwnerSession((await readIdentity(dir))?.socket ?? socketPath(dir), deadline);
+  } catch {
+    return true;
+  }
+  try {
+    return await session.askToLeave(deadline);
+  } catch {
+    return true;
+  } finally {
+    session.close();
   }
 }
