@@ -27,7 +27,9 @@ export function changeSetText(changeSet: ShownChangeSet): string {
     for (const hazard of unit.hazards) lines.push(`  ! ${hazard}`);
     lines.push("");
   }
-  const unchanged = changeSet.units.filter((unit) => unit.status === "unchanged");
+  for (const unit of changeSet.units)
+    if (unit.movedFrom !== undefined) lines.push(`Moved: ${unit.movedFrom} becomes ${unit.address}`, "");
+  const unchanged = changeSet.units.filter((unit) => unit.status === "unchanged" && unit.movedFrom === undefined);
   if (unchanged.length > 0) lines.push(`Unchanged: ${unchanged.map((unit) => unit.address).join(", ")}`, "");
   lines.push(summaryLine(changeSet));
   for (const denial of changeSet.policy.denials)

@@ -97,7 +97,10 @@ export function showEmptyPlan(run: Run) {
 export function planExitCode(changeSet: ShownChangeSet | undefined): ExitCode {
   if (changeSet === undefined) return EXIT.done;
   if (changeSet.phase === "denied") return EXIT.denied;
-  return changeSet.units.some((unit) => unit.status !== "unchanged") ? EXIT.changes : EXIT.done;
+  // A unit that only gets another address still has to be applied.
+  return changeSet.units.some((unit) => unit.status !== "unchanged" || unit.movedFrom !== undefined)
+    ? EXIT.changes
+    : EXIT.done;
 }
 
 /** A run's failure as the error a verb ends with. */
