@@ -1,10 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import { PGlite } from "@electric-sql/pglite";
-import type { Clock } from "@xcloudflow/chassis/clock";
 import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from "kysely";
 import type { OwnedDatabase } from "./database.ts";
-import type { DatabaseUnavailableError } from "./database-errors.ts";
-import { explainLackOfSpace } from "./disk-space.ts";
+import { createSpaceGuard } from "./disk-space.ts";
 import { createKyselyDatabase, type DatabaseSurroundings } from "./kysely-database.ts";
 import { type MakeFiles, preparePgliteDirectory } from "./pglite-directory.ts";
 import { createPgliteDriver } from "./pglite-driver.ts";
@@ -70,23 +68,6 @@ async function open(directory: string | undefined, where: string): Promise<PGlit
   } catch (error) {
     throw explainPgliteError(error, where, "rolledBack", "opening") ?? error;
   }
-}
-
-/** Looking costs as much as a statement; a disk does not lose the room that is asked for within so short a time. */
-const SPACE_LOOK_MS = 500;
-
-function createSpaceGuard(directory: string, clock: Clock): () => Promise<DatabaseUnavailableError | undefined> {
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  let answer: Promise<DatabaseUnavailableError | undefined> = Promise.resolve(undefined);
-  return async () => {
-    const now = clock.now().getTime();
-    // One that found too little looks again at once: room that was made counts from that moment.
-    if (Math.abs(now - lookedAt) >= SPACE_LOOK_MS || (await answer) !== undefined) {
-      lookedAt = now;
-      answer = explainLackOfSpace(directory, "change");
-    }
-    return await answer;
-  };
 }
 
 /** One after the other, in order: PGlite has one connection, and kysely's driver for it does not queue by itself. */
