@@ -193,7 +193,8 @@ export async function startEmbedded({ dir, environment, clock, version, initdb }
   let closed = false;
   let cancelPoll = clock.schedule(BUSY_POLL_MS, poll);
   function poll(): void {
-    void orchestrator.isBusy().then(
+    // A worker at work is answer enough.
+    void (worker.busy > 0 ? Promise.resolve(true) : orchestrator.isBusy()).then(
       (answer) => {
         busy = answer;
         if (!closed) cancelPoll = clock.schedule(BUSY_POLL_MS, poll);

@@ -38,8 +38,39 @@ export function outboxTopic(service: string): string {
   return `${service}.outbox`;
 }
 
+/** Rows for one table, as texts and values for `insert into table (columns) values (row), … conflict`. */
+export interface RowInsert {
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly unknown[])[];
+  readonly conflict: string;
+}
+
 /** Of one statement, which holds at most 65,535 parameters. */
 const MOST_ROWS = 500;
+
+/** The inserts of `appendEvents` for whoever joins them with others of its own; `announceEvents` must follow. */
+export function eventInserts(service: string, events: readonly XcfEvent[]): RowInsert[] {
+  const rows = events.map((event) => {
+    const { id, data } = encodeEvent(event);
+    return [event.tenant, id, eventSubject(event), data];
+  });
+  const inserts: RowInsert[] = [];
+  for (let from = 0; from < rows.length; from += MOST_ROWS) {
+    inserts.push({
+      table: `${service}.outbox`,
+      columns: ["tenant", "id", "subject", "event"],
+      rows: rows.slice(from, from + MOST_ROWS),
+      conflict: "",
+    });
+  }
+  return inserts;
+}
+
+/** Lets the relay know once the running transaction has committed. */
+export function announceEvents(service: string): void {
+  signalAfterCommit(outboxTopic(service));
+}
 
 /**
  * Writes events that the rest of `tx` makes true. Events of transactions that wait for each other's rows are published in
@@ -51,13 +82,9 @@ export async function appendEvents<Tables>(
   events: readonly XcfEvent[],
 ): Promise<void> {
   if (events.length === 0) return;
-  const rows = events.map((event) => {
-    const { id, data } = encodeEvent(event);
-    return sql`(${event.tenant}, ${id}, ${eventSubject(event)}, ${data})`;
-  });
-  for (let from = 0; from < rows.length; from += MOST_ROWS) {
-    await sql`insert into ${sql.table(`${service}.outbox`)} (tenant, id, subject, event)
-      values ${sql.join(rows.slice(from, from + MOST_ROWS))}`.execute(tx);
+  for (const { table, columns, rows } of eventInserts(service, events)) {
+    const values = rows.map((row) => sql`(${sql.join([...row])})`);
+    await sql`insert into ${sql.table(table)} (${sql.raw(columns.join(", "))}) values ${sql.join(values)}`.execute(tx);
   }
-  signalAfterCommit(outboxTopic(service));
+  announceEvents(service);
 }

@@ -40,11 +40,19 @@ export async function waitForTask(
   }
 }
 
+/** How old the record of a worker may get while it goes on asking; readers take ten minutes for absence. */
+const NOTED_MILLISECONDS = 30_000;
+
 async function noteWorker(context: OrchestratorContext, tenant: string, query: ClaimQuery): Promise<void> {
   const engines = JSON.stringify(Object.fromEntries(query.engines.map((engine) => [engine.name, engine.version])));
+  const now = context.clock.now();
+  const name = `${tenant} ${query.worker}`;
+  const noted = context.notedWorkers.get(name);
+  if (noted?.engines === engines && now.getTime() - noted.at < NOTED_MILLISECONDS) return;
   await context.store.transact(tenant, "note-worker", (tx) =>
-    tx.write([{ put: "worker", row: { id: query.worker, engines, seenAt: context.clock.now().toISOString() } }]),
+    tx.write([{ put: "worker", row: { id: query.worker, engines, seenAt: now.toISOString() } }]),
   );
+  context.notedWorkers.set(name, { engines, at: now.getTime() });
 }
 
 async function claim(context: OrchestratorContext, tenant: string, query: ClaimQuery): Promise<TaskRow | undefined> {
@@ -53,12 +61,12 @@ async function claim(context: OrchestratorContext, tenant: string, query: ClaimQ
     const now = context.clock.now();
     const task = await tx.claimableTask({ engines, pool: query.pool, now: now.toISOString() });
     if (task === undefined) return undefined;
-    const fence = (await tx.fence(task.unit))?.value ?? 0;
+    const attempt = await tx.raiseFence(task.unit);
     const leaseExpiresAt = new Date(now.getTime() + context.timing.lease).toISOString();
-    const decision = claimTask(task, fence, query.worker, now.toISOString(), leaseExpiresAt);
+    const decision = claimTask(task, attempt, query.worker, now.toISOString(), leaseExpiresAt);
     await tx.write(decision.changes);
     return {
-      task: { ...task, attempt: decision.attempt, leaseExpiresAt, worker: query.worker },
+      task: { ...task, attempt, leaseExpiresAt, worker: query.worker },
       commands: decision.commands,
     };
   });

@@ -11,7 +11,8 @@ export type Change =
 export type Command =
   | { readonly kind: "drive"; readonly run: string }
   | { readonly kind: "offer"; readonly engine: string; readonly pool: string }
-  | { readonly kind: "notify"; readonly run: string };
+  /** Watchers look at the run, and at the steps of these units; without them, at all of its steps. */
+  | { readonly kind: "notify"; readonly run: string; readonly units?: readonly string[] };
 
 /** A pure answer to "this happened": rows to write and what to do next. Nothing has happened yet. */
 export interface Decision {

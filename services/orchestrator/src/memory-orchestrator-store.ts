@@ -89,8 +89,17 @@ function bind(tables: MemoryTables, said: EventDraft[]): OrchestratorTransaction
   const byId = <T extends { readonly id: string }>(a: T, b: T): number => (a.id < b.id ? 1 : -1);
   const run = async (id: string) => tables.run.get(id);
   const task = async (id: string) => tables.task.get(id);
+  const stepsAfter = async (id: string, unit: string) => {
+    const next = new Set(
+      all("stepEdge")
+        .filter((edge) => edge.run === id && edge.from === unit)
+        .map((edge) => edge.to),
+    );
+    return all("step").filter((row) => row.run === id && next.has(row.unit));
+  };
   return {
     lockRun: run,
+    lockRunOfTask: async (id) => tables.run.get(tables.task.get(id)?.run ?? ""),
     run,
     runByKey: async (key) => all("run").find((row) => row.idempotencyKey === key),
     runs: async ({ environment, active, before, limit }) =>
@@ -106,20 +115,18 @@ function bind(tables: MemoryTables, said: EventDraft[]): OrchestratorTransaction
     steps: async (id) => all("step").filter((row) => row.run === id),
     compilation: async (id) => tables.compilation.get(id),
     stepSummaries: async (id) => all("step").filter((row) => row.run === id),
+    stepSummariesOf: async (id, units) => all("step").filter((row) => row.run === id && units.includes(row.unit)),
     stepsToDrive: async (id) =>
       all("step").filter(
         (row) => row.run === id && (row.status === "ready" || row.status === "recording" || row.status === "waiting"),
       ),
     stepsOf: async (id, units) => all("step").filter((row) => row.run === id && units.includes(row.unit)),
     step: async (id, unit) => all("step").find((row) => row.run === id && row.unit === unit),
-    stepsAfter: async (id, unit) => {
-      const next = new Set(
-        all("stepEdge")
-          .filter((edge) => edge.run === id && edge.from === unit)
-          .map((edge) => edge.to),
-      );
-      return all("step").filter((row) => row.run === id && next.has(row.unit));
-    },
+    stepsAfter,
+    stepAndAfter: async (id, unit) => ({
+      step: all("step").find((row) => row.run === id && row.unit === unit),
+      after: await stepsAfter(id, unit),
+    }),
     edges: async (id) => all("stepEdge").filter((row) => row.run === id),
     stepsOfUnit: async (unit, limit) =>
       all("step")
@@ -148,12 +155,18 @@ function bind(tables: MemoryTables, said: EventDraft[]): OrchestratorTransaction
     },
     expiredTasks: async ({ before }) =>
       all("task").filter((row) => row.status === "leased" && (row.leaseExpiresAt ?? "") < before),
+    attempt: async (id, number) => all("attempt").find((row) => row.task === id && row.attempt === number),
     attempts: async (unit, limit) =>
       all("attempt")
         .filter((row) => row.unit === unit)
         .sort((a, b) => b.attempt - a.attempt)
         .slice(0, limit),
     fence: async (unit) => tables.unitFence.get(unit),
+    raiseFence: async (unit) => {
+      const value = (tables.unitFence.get(unit)?.value ?? 0) + 1;
+      put(tables, "unitFence", { unit, value });
+      return value;
+    },
     changeSet: async (id) => tables.changeSet.get(id),
     changeSets: async ({ environment, phase, author, series, parent, limit, before }) =>
       all("changeSet")

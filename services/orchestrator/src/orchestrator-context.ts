@@ -45,13 +45,18 @@ export interface OrchestratorContext {
   readonly signals: Signals;
   readonly compilations: DocumentCache<Compilation>;
   readonly changeSets: DocumentCache<ChangeSet>;
+  /** Workers this process has written down lately: tenant and name → what was written, and when. */
+  readonly notedWorkers: Map<string, { readonly engines: string; readonly at: number }>;
 }
 
 /** Wakes whoever waits for something that has just been committed. A lost wake-up costs a poll interval, no more. */
 export interface Signals {
   /** Something about a run has changed: its driver should look. */
   drive(tenant: string, run: string): void;
-  raise(topic: string): void;
+  /** `detail` is for those that follow the topic. */
+  raise(topic: string, detail?: readonly string[]): void;
+  /** Calls `listener` at every raise until the answer is called. */
+  follow(topic: string, listener: (detail: readonly string[] | undefined) => void): () => void;
   /** Resolves at the next raise of the topic, after `milliseconds`, or when the signal is aborted. */
   wait(topic: string, milliseconds: number, signal?: AbortSignal): Promise<void>;
 }

@@ -7,7 +7,8 @@ import { sweepLeases } from "./report-task.ts";
 import { createRunDriver } from "./run-driver.ts";
 import { createSignals } from "./signals.ts";
 
-export interface OrchestratorOptions extends Omit<OrchestratorContext, "signals" | "compilations" | "changeSets"> {
+export interface OrchestratorOptions
+  extends Omit<OrchestratorContext, "signals" | "compilations" | "changeSets" | "notedWorkers"> {
   /** No worker of before can be alive (embedded, after a restart): every lease is given up at once. */
   readonly soleProcess: boolean;
   readonly onError: (where: string, error: unknown) => void;
@@ -37,6 +38,7 @@ export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
     signals,
     compilations: createDocumentCache(DOCUMENTS),
     changeSets: createDocumentCache(DOCUMENTS),
+    notedWorkers: new Map(),
   };
   const driver = createRunDriver(context, (run, error) => {
     onError(`driving ${run}`, error);

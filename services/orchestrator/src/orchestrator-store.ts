@@ -31,6 +31,8 @@ export interface OrchestratorStore {
 export interface OrchestratorTransaction {
   /** Locks the run's row until the end: one event of a run at a time. */
   lockRun(id: string): Promise<RunRow | undefined>;
+  /** Locks the run that a task belongs to. */
+  lockRunOfTask(task: string): Promise<RunRow | undefined>;
   run(id: string): Promise<RunRow | undefined>;
   runByKey(idempotencyKey: string): Promise<RunRow | undefined>;
   runs(query: { environment?: string; active?: boolean; before?: string; limit: number }): Promise<RunRow[]>;
@@ -38,12 +40,15 @@ export interface OrchestratorTransaction {
   steps(run: string): Promise<StepRow[]>;
   /** All steps without their documents. */
   stepSummaries(run: string): Promise<StepSummary[]>;
+  stepSummariesOf(run: string, units: readonly string[]): Promise<StepSummary[]>;
   /** Steps that wait for the driver: ready, recording or waiting for people. */
   stepsToDrive(run: string): Promise<StepRow[]>;
   stepsOf(run: string, units: readonly string[]): Promise<StepRow[]>;
   step(run: string, unit: string): Promise<StepRow | undefined>;
   /** Steps that wait for `unit`, directly. */
   stepsAfter(run: string, unit: string): Promise<StepRow[]>;
+  /** A step and those that wait for it directly. */
+  stepAndAfter(run: string, unit: string): Promise<{ step: StepRow | undefined; after: StepRow[] }>;
   edges(run: string): Promise<StepEdgeRow[]>;
   /** Steps of a unit over all runs, newest first. */
   stepsOfUnit(unit: string, limit: number): Promise<StepRow[]>;
@@ -57,8 +62,11 @@ export interface OrchestratorTransaction {
   claimableTask(query: { engines: readonly string[]; pool: string; now: string }): Promise<TaskRow | undefined>;
   /** Leased tasks whose lease ended before `before`. */
   expiredTasks(query: { before: string }): Promise<TaskRow[]>;
+  attempt(task: string, attempt: number): Promise<AttemptRow | undefined>;
   attempts(unit: string, limit: number): Promise<AttemptRow[]>;
   fence(unit: string): Promise<UnitFenceRow | undefined>;
+  /** Adds one to a unit's fence, 0 before its first time, and answers what it is now; locked until the end. */
+  raiseFence(unit: string): Promise<number>;
   changeSet(id: string): Promise<ChangeSetRow | undefined>;
   changeSets(query: {
     environment?: string;

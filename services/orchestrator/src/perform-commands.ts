@@ -17,10 +17,15 @@ export function performCommands(
 ): void {
   const performed = new Set<string>();
   for (const command of commands) {
+    if (command.kind === "notify") {
+      // A detail each: watchers add up what they are told.
+      signals.raise(runTopic(command.run), command.units);
+      continue;
+    }
     const key = `${command.kind} ${command.kind === "offer" ? command.engine : command.run}`;
     if (performed.has(key)) continue;
     performed.add(key);
     if (command.kind === "drive") signals.drive(tenant, command.run);
-    else signals.raise(command.kind === "offer" ? offerTopic(command.engine) : runTopic(command.run));
+    else signals.raise(offerTopic(command.engine));
   }
 }

@@ -60,16 +60,14 @@ async function loadView(
   attempt: number | "current",
   whole: boolean,
 ): Promise<ReportView | undefined> {
-  const peeked = await tx.peekTask(taskId);
-  const run = peeked === undefined ? undefined : await tx.lockRun(peeked.run);
-  const task = await tx.task(taskId);
+  const run = await tx.lockRunOfTask(taskId);
+  const task = run === undefined ? undefined : await tx.task(taskId);
   if (run === undefined || task === undefined) return undefined;
-  const number = attempt === "current" ? task.attempt : attempt;
-  const step = await tx.step(task.run, task.unit);
-  const row = (await tx.attempts(task.unit, 50)).find((other) => other.task === task.id && other.attempt === number);
+  const row = await tx.attempt(task.id, attempt === "current" ? task.attempt : attempt);
+  const { step, after } = await tx.stepAndAfter(task.run, task.unit);
   if (step === undefined || row === undefined) return undefined;
   const rest = whole ? { all: await tx.steps(task.run), edges: await tx.edges(task.run) } : { all: [], edges: [] };
-  return { run, step, task, attempt: row, after: await tx.stepsAfter(task.run, task.unit), ...rest };
+  return { run, step, task, attempt: row, after, ...rest };
 }
 
 function mayFail(result: TaskResult): boolean {
@@ -98,8 +96,7 @@ export async function acceptHeartbeat(
   const leaseExpiresAt = new Date(now.getTime() + context.timing.lease).toISOString();
   const result = await context.store.transact(tenant, "heartbeat", async (tx) => {
     const speaks = beat.lines.length > 0 || beat.progress.length > 0;
-    const peeked = await tx.peekTask(beat.task);
-    const run = peeked === undefined || !speaks ? undefined : await tx.lockRun(peeked.run);
+    const run = speaks ? await tx.lockRunOfTask(beat.task) : undefined;
     const task = await tx.task(beat.task);
     const decision = renewLease(task, worker, beat.attempt, now.toISOString(), leaseExpiresAt);
     const logged =
@@ -109,7 +106,7 @@ export async function acceptHeartbeat(
     await tx.write([...decision.changes, ...logged.changes]);
     return { verdict: decision.verdict, run: logged.changes.length > 0 ? run?.id : undefined };
   });
-  if (result.run !== undefined) performCommands(context, tenant, [{ kind: "notify", run: result.run }]);
+  if (result.run !== undefined) performCommands(context, tenant, [{ kind: "notify", run: result.run, units: [] }]);
   return { verdict: result.verdict, leaseExpiresAt };
 }
 

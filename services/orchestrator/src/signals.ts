@@ -4,9 +4,19 @@ import type { Signals } from "./orchestrator-context.ts";
 /** @param drive what wakes the driver of a run. */
 export function createSignals(clock: Clock, drive: Signals["drive"]): Signals {
   const waiting = new Map<string, Set<() => void>>();
+  const followers = new Map<string, Set<(detail: readonly string[] | undefined) => void>>();
   return {
     drive,
-    raise(topic) {
+    follow(topic, listener) {
+      const known = followers.get(topic) ?? new Set();
+      followers.set(topic, known.add(listener));
+      return () => {
+        known.delete(listener);
+        if (known.size === 0 && followers.get(topic) === known) followers.delete(topic);
+      };
+    },
+    raise(topic, detail) {
+      for (const follower of followers.get(topic) ?? []) follower(detail);
       const listeners = waiting.get(topic);
       waiting.delete(topic);
       for (const listener of listeners ?? []) listener();

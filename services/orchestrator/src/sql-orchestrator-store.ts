@@ -2,17 +2,20 @@ import type { Clock } from "@xcloudflow/chassis/clock";
 import type { XcfEvent } from "@xcloudflow/chassis/event";
 import type { Ids } from "@xcloudflow/chassis/ids";
 import type { Database, Tx } from "@xcloudflow/database/database";
-import { appendEvents } from "@xcloudflow/database/outbox";
+import { announceEvents, eventInserts, type RowInsert } from "@xcloudflow/database/outbox";
 import { systemScope, tenantScope } from "@xcloudflow/database/scope";
-import { type RawBuilder, sql } from "kysely";
+import { CompiledQuery, sql } from "kysely";
 import type { Change } from "./decision.ts";
 import type { OrchestratorStore, OrchestratorTransaction } from "./orchestrator-store.ts";
-import { KEYS, type Tables } from "./rows.ts";
+import { KEYS, type StepSummary, type Tables } from "./rows.ts";
 
 const SERVICE = "orchestrator";
 
 const SUMMARY_COLUMNS =
   "run, unit, status, stage, engine, lifecycle, destroy, waiting_on, attempts, reason, outcome_was_unknown, successor, started_at, ended_at";
+
+/** Units that wait for the unit $2 of the run $1. */
+const TARGETS = `select "to" from orchestrator.step_edge where run = $1 and "from" = $2`;
 
 /** The orchestrator's rows in PostgreSQL or PGlite. */
 export function createSqlOrchestratorStore(database: Database, clock: Clock, ids: Ids): OrchestratorStore {
@@ -30,81 +33,125 @@ export function createSqlOrchestratorStore(database: Database, clock: Clock, ids
 }
 
 function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): OrchestratorTransaction {
-  async function select<T extends keyof Tables>(table: T, rest: RawBuilder<unknown>): Promise<Tables[T][]> {
-    const { rows } = await sql<
-      Record<string, unknown>
-    >`select * from ${sql.table(`orchestrator.${snake(table)}`)} ${rest}`.execute(tx);
+  /** Texts are constant, so that nothing is compiled and the database knows each statement. */
+  async function query(text: string, parameters: readonly unknown[]): Promise<readonly Record<string, unknown>[]> {
+    return (await tx.executeQuery<Record<string, unknown>>(CompiledQuery.raw(text, [...parameters]))).rows;
+  }
+  async function select<T extends keyof Tables>(
+    table: T,
+    rest: string,
+    ...parameters: readonly unknown[]
+  ): Promise<Tables[T][]> {
+    const rows = await query(`select * from orchestrator.${snake(table)} ${rest}`, parameters);
     return rows.map((row) => fromColumns<T>(row));
   }
-  async function first<T extends keyof Tables>(table: T, rest: RawBuilder<unknown>): Promise<Tables[T] | undefined> {
-    const [row] = await select(table, rest);
+  async function first<T extends keyof Tables>(
+    table: T,
+    rest: string,
+    ...parameters: readonly unknown[]
+  ): Promise<Tables[T] | undefined> {
+    const [row] = await select(table, rest, ...parameters);
     return row;
   }
+  async function summaries(rest: string, ...parameters: readonly unknown[]): Promise<StepSummary[]> {
+    const rows = await query(`select ${SUMMARY_COLUMNS} from orchestrator.step ${rest}`, parameters);
+    return rows.map((row) => fromColumns<"step">(row));
+  }
   return {
-    lockRun: (id) => first("run", sql`where id = ${id} for update`),
-    run: (id) => first("run", sql`where id = ${id}`),
-    runByKey: (key) => first("run", sql`where idempotency_key = ${key}`),
+    lockRun: (id) => first("run", "where id = $1 for update", id),
+    lockRunOfTask: (id) => first("run", "where id = (select run from orchestrator.task where id = $1) for update", id),
+    run: (id) => first("run", "where id = $1", id),
+    runByKey: (key) => first("run", "where idempotency_key = $1", key),
     runs: ({ environment, active, before, limit }) =>
       select(
         "run",
-        sql`where (${environment ?? null}::text is null or environment = ${environment ?? null}) and (${active !== true} or phase <> 'done') and (${before ?? null}::text is null or id < ${before ?? null}) order by id desc limit ${limit}`,
+        `where ($1::text is null or environment = $1) and (not $2::boolean or phase <> 'done')
+           and ($3::text is null or id < $3) order by id desc limit $4`,
+        environment ?? null,
+        active === true,
+        before ?? null,
+        limit,
       ),
-    steps: (run) => select("step", sql`where run = ${run} order by unit`),
-    compilation: (run) => first("compilation", sql`where run = ${run}`),
-    async stepSummaries(run) {
-      const columns = sql.raw(SUMMARY_COLUMNS);
-      const { rows } = await sql<
-        Record<string, unknown>
-      >`select ${columns} from orchestrator.step where run = ${run} order by unit`.execute(tx);
-      return rows.map((row) => fromColumns<"step">(row));
-    },
+    steps: (run) => select("step", "where run = $1 order by unit", run),
+    compilation: (run) => first("compilation", "where run = $1", run),
+    stepSummaries: (run) => summaries("where run = $1 order by unit", run),
+    stepSummariesOf: (run, units) =>
+      summaries("where run = $1 and unit = any($2::text[]) order by unit", run, [...units]),
     stepsToDrive: (run) =>
-      select("step", sql`where run = ${run} and status in ('ready', 'recording', 'waiting') order by unit`),
-    stepsOf: (run, units) => select("step", sql`where run = ${run} and unit = any(${[...units]}::text[])`),
-    step: (run, unit) => first("step", sql`where run = ${run} and unit = ${unit}`),
+      select("step", "where run = $1 and status in ('ready', 'recording', 'waiting') order by unit", run),
+    stepsOf: (run, units) => select("step", "where run = $1 and unit = any($2::text[])", run, [...units]),
+    step: (run, unit) => first("step", "where run = $1 and unit = $2", run, unit),
     stepsAfter: (run, unit) =>
-      select(
+      select("step", `where run = $1 and unit = any(array(${TARGETS})) order by unit`, run, unit),
+    async stepAndAfter(run, unit) {
+      const rows = await select(
         "step",
-        sql`where run = ${run} and unit in (select "to" from orchestrator.step_edge where run = ${run} and "from" = ${unit}) order by unit`,
-      ),
-    edges: (run) => select("stepEdge", sql`where run = ${run}`),
-    stepsOfUnit: (unit, limit) => select("step", sql`where unit = ${unit} order by run desc limit ${limit}`),
-    peekTask: (id) => first("task", sql`where id = ${id}`),
-    task: (id) => first("task", sql`where id = ${id} for update`),
-    openTasks: (run) =>
-      select("task", sql`where run = ${run} and status in ('queued', 'leased') order by id for update`),
+        `where run = $1 and unit = any(array(${TARGETS}) || $2::text) order by unit`,
+        run,
+        unit,
+      );
+      return { step: rows.find((row) => row.unit === unit), after: rows.filter((row) => row.unit !== unit) };
+    },
+    edges: (run) => select("stepEdge", "where run = $1", run),
+    stepsOfUnit: (unit, limit) => select("step", "where unit = $1 order by run desc limit $2", unit, limit),
+    peekTask: (id) => first("task", "where id = $1", id),
+    task: (id) => first("task", "where id = $1 for update", id),
+    openTasks: (run) => select("task", "where run = $1 and status in ('queued', 'leased') order by id for update", run),
     claimableTask: ({ engines, pool, now }) =>
       first(
         "task",
-        sql`t where t.status = 'queued' and t.engine = any(${[...engines]}::text[]) and (${pool} = '' or t.pool = ${pool}) and t.available_at <= ${now}
+        `t where t.status = 'queued' and t.engine = any($1::text[]) and ($2 = '' or t.pool = $2) and t.available_at <= $3
             and (t.kind not in ('apply', 'restore') or (select count(*) from orchestrator.task o where o.environment = t.environment and o.status = 'leased' and o.kind in ('apply', 'restore')) < t.concurrency)
             order by t.created_at, t.id limit 1 for update skip locked`,
+        [...engines],
+        pool,
+        now,
       ),
-    expiredTasks: ({ before }) => select("task", sql`where status = 'leased' and lease_expires_at < ${before}`),
-    attempts: (unit, limit) => select("attempt", sql`where unit = ${unit} order by attempt desc limit ${limit}`),
-    fence: (unit) => first("unitFence", sql`where unit = ${unit} for update`),
-    changeSet: (id) => first("changeSet", sql`where id = ${id} for update`),
+    expiredTasks: ({ before }) => select("task", "where status = 'leased' and lease_expires_at < $1", before),
+    attempt: (task, number) => first("attempt", "where task = $1 and attempt = $2", task, number),
+    attempts: (unit, limit) => select("attempt", "where unit = $1 order by attempt desc limit $2", unit, limit),
+    fence: (unit) => first("unitFence", "where unit = $1 for update", unit),
+    async raiseFence(unit) {
+      const rows = await query(
+        `insert into orchestrator.unit_fence (unit, value) values ($1, 1)
+           on conflict (tenant, unit) do update set value = unit_fence.value + 1 returning value`,
+        [unit],
+      );
+      return Number(rows[0]?.["value"]);
+    },
+    changeSet: (id) => first("changeSet", "where id = $1 for update", id),
     changeSets: ({ environment, phase, author, series, parent, limit, before }) =>
       select(
         "changeSet",
-        sql`where (${environment ?? null}::text is null or environment = ${environment ?? null}) and (${phase ?? null}::text is null or phase = ${phase ?? null})
-            and (${author ?? null}::text is null or author = ${author ?? null}) and (${series ?? null}::text is null or series = ${series ?? null})
-            and (${parent ?? null}::text is null or parent = ${parent ?? null}) and (${before ?? null}::text is null or id < ${before ?? null})
-            order by id desc limit ${limit}`,
+        `where ($1::text is null or environment = $1) and ($2::text is null or phase = $2)
+            and ($3::text is null or author = $3) and ($4::text is null or series = $4)
+            and ($5::text is null or parent = $5) and ($6::text is null or id < $6)
+            order by id desc limit $7`,
+        environment ?? null,
+        phase ?? null,
+        author ?? null,
+        series ?? null,
+        parent ?? null,
+        before ?? null,
+        limit,
       ),
-    approvals: (changeSet) => select("approval", sql`where change_set = ${changeSet} order by at, subject`),
+    approvals: (changeSet) => select("approval", "where change_set = $1 order by at, subject", changeSet),
     async locks() {
       // Taking locks is rare and must not race: two transactions that each see no lock would both grant one.
-      await sql`select pg_advisory_xact_lock(hashtextextended(${`orchestrator.locks ${tenant}`}, 0))`.execute(tx);
-      return select("lock", sql`order by kind, name, run`);
+      await query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [`orchestrator.locks ${tenant}`]);
+      return select("lock", "order by kind, name, run");
     },
-    governance: (repository) => select("governance", sql`where repository = ${repository}`),
+    governance: (repository) => select("governance", "where repository = $1", repository),
     updates: (run, after, limit, logs) =>
       select(
         "runUpdate",
-        sql`where run = ${run} and sequence > ${after} and (${logs} or kind = 'progress') order by sequence limit ${limit}`,
+        "where run = $1 and sequence > $2 and ($3::boolean or kind = 'progress') order by sequence limit $4",
+        run,
+        after,
+        logs,
+        limit,
       ),
-    workers: (seenSince) => select("worker", sql`where seen_at >= ${seenSince}`),
+    workers: (seenSince) => select("worker", "where seen_at >= $1", seenSince),
     write: (changes) => write(tx, tenant, changes, clock, ids),
   };
 }
@@ -117,7 +164,7 @@ async function write(
   ids: Ids,
 ): Promise<void> {
   const events: XcfEvent[] = [];
-  const puts = new Map<keyof Tables, Record<string, unknown>[]>();
+  const puts = new Map<keyof Tables, object[]>();
   for (const change of changes) {
     if ("event" in change)
       events.push({ ...change.event, id: ids.next("evt"), tenant, service: SERVICE, time: clock.now().toISOString() });
@@ -125,48 +172,104 @@ async function write(
       await sql`delete from orchestrator.lock where kind = ${change.row.kind} and name = ${change.row.name} and run = ${change.row.run}`.execute(
         tx,
       );
-    else puts.set(change.put, [...(puts.get(change.put) ?? []), toColumns(change.row)]);
+    else if (!puts.get(change.put)?.push(change.row)) puts.set(change.put, [change.row]);
   }
-  for (const [table, rows] of puts) await upsert(tx, table, rows);
-  await appendEvents(tx, SERVICE, events);
+  const inserts = [...puts].flatMap(([table, rows]) => upserts(table, rows));
+  if (events.length > 0) inserts.push(...eventInserts(SERVICE, events));
+  await insertAll(tx, inserts);
+  if (events.length > 0) announceEvents(SERVICE);
 }
 
 /** A statement holds at most 65,535 parameters. */
 const MOST_PARAMETERS = 30_000;
 
-async function upsert(tx: Tx<unknown>, table: keyof Tables, rows: readonly Record<string, unknown>[]): Promise<void> {
-  const keys: readonly string[] = KEYS[table].map(snake);
-  // The last write of a key wins: one statement may not touch a row twice.
-  const latest = [...new Map(rows.map((row) => [keys.map((key) => row[key]).join("\n"), row])).values()];
-  const [sample] = latest;
-  if (sample === undefined) return;
-  const columns = Object.keys(sample);
-  const size = Math.max(1, Math.floor(MOST_PARAMETERS / columns.length));
-  const rest = columns.filter((column) => !keys.includes(column));
-  const assignments = rest.map((column) => sql`${sql.ref(column)} = excluded.${sql.ref(column)}`);
-  for (let start = 0; start < latest.length; start += size) {
-    const values = latest
-      .slice(start, start + size)
-      .map((row) => sql`(${sql.join(columns.map((column) => sql`${row[column]}`))})`);
-    const conflict = assignments.length === 0 ? sql`do nothing` : sql`do update set ${sql.join(assignments)}`;
-    await sql`insert into ${sql.table(`orchestrator.${snake(table)}`)} (${sql.join(columns.map((column) => sql.ref(column)))}) values ${sql.join(values)}
-      on conflict (tenant, ${sql.join(keys.map((key) => sql.ref(key)))}) ${conflict}`.execute(tx);
+/** Rows of one table each; several go as one statement, which costs the database one round and not one a table. */
+async function insertAll(tx: Tx<unknown>, inserts: readonly RowInsert[]): Promise<void> {
+  const size = inserts.reduce((total, { rows, columns }) => total + rows.length * columns.length, 0);
+  for (const together of size <= MOST_PARAMETERS ? [inserts] : inserts.map((insert) => [insert])) {
+    if (together.length === 0) continue;
+    const parameters: unknown[] = [];
+    const texts = together.map(({ table, columns, rows, conflict }) => {
+      const values = rows.map((row) => {
+        const places = row.map((value) => `$${parameters.push(value)}`);
+        return `(${places.join(", ")})`;
+      });
+      return `insert into ${table} (${columns.join(", ")}) values ${values.join(", ")} ${conflict}`;
+    });
+    const last = texts.pop() ?? "";
+    const before = texts.map((text, index) => `w${index} as (${text})`);
+    const text = before.length === 0 ? last : `with ${before.join(", ")} ${last}`;
+    await tx.executeQuery(CompiledQuery.raw(text, parameters));
   }
+}
+
+interface TableShape {
+  readonly fields: readonly string[];
+  readonly columns: readonly string[];
+  readonly keys: readonly string[];
+  readonly conflict: string;
+}
+
+const shapes = new Map<string, TableShape>();
+
+/** Fields in one order, whoever made the row: the same statement each time. */
+function shapeOf(table: keyof Tables, row: object): TableShape {
+  const names = Object.keys(row);
+  const name = `${table} ${names.join()}`;
+  const known = shapes.get(name);
+  if (known !== undefined) return known;
+  const fields = names.sort();
+  const keys: readonly string[] = KEYS[table];
+  const quoted = (field: string): string => `"${snake(field)}"`;
+  const assignments = fields
+    .filter((field) => !keys.includes(field))
+    .map((field) => `${quoted(field)} = excluded.${quoted(field)}`);
+  const shape = {
+    fields,
+    keys,
+    columns: fields.map(quoted),
+    conflict: `on conflict (tenant, ${keys.map(quoted).join(", ")}) do ${assignments.length === 0 ? "nothing" : `update set ${assignments.join(", ")}`}`,
+  };
+  shapes.set(name, shape);
+  return shape;
+}
+
+function upserts(table: keyof Tables, rows: readonly object[]): RowInsert[] {
+  const [sample] = rows;
+  if (sample === undefined) return [];
+  const { fields, columns, keys, conflict } = shapeOf(table, sample);
+  const records = rows.map((row): Record<string, unknown> => ({ ...row }));
+  // The last write of a key wins: one statement may not touch a row twice.
+  const latest = [...new Map(records.map((row) => [keys.map((key) => row[key]).join("\n"), row])).values()];
+  const size = Math.max(1, Math.floor(MOST_PARAMETERS / fields.length));
+  const name = `orchestrator.${snake(table)}`;
+  const inserts: RowInsert[] = [];
+  for (let from = 0; from < latest.length; from += size) {
+    const slice = latest.slice(from, from + size);
+    inserts.push({ table: name, columns, rows: slice.map((row) => fields.map((field) => row[field])), conflict });
+  }
+  return inserts;
 }
 
 function snake(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-function toColumns(row: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(row).map(([key, value]) => [snake(key), value]));
+const fieldNames = new Map<string, string>();
+
+function fieldOf(column: string): string {
+  const known = fieldNames.get(column);
+  if (known !== undefined) return known;
+  const field = column.replaceAll(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
+  fieldNames.set(column, field);
+  return field;
 }
 
 /** The columns are this schema's own and carry the row's names; nothing but migrations and this file writes them. */
 function fromColumns<T extends keyof Tables>(columns: Record<string, unknown>): Tables[T] {
   const row: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(columns)) {
-    if (name !== "tenant") row[name.replaceAll(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase())] = value;
+    if (name !== "tenant") row[fieldOf(name)] = value;
   }
   return row as unknown as Tables[T];
 }

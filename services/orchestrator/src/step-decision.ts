@@ -16,16 +16,21 @@ export function succeedStep({ run, step, after }: StepView, now: string, patch: 
     { put: "run", row: { ...run, unfinished: run.unfinished - 1 } },
     draftEvent("step", "succeeded", step.unit, `run:${run.id}`, { run: run.id, stage: step.stage }),
   ];
+  const units = [step.unit];
+  let enabled = run.unfinished === 1;
   for (const next of after) {
     if (next.status !== "pending") continue;
     const waitingOn = next.waitingOn - 1;
+    units.push(next.unit);
+    enabled ||= waitingOn === 0;
     changes.push({ put: "step", row: { ...next, waitingOn, status: waitingOn === 0 ? "ready" : "pending" } });
   }
   return {
     changes,
     commands: [
-      { kind: "drive", run: run.id },
-      { kind: "notify", run: run.id },
+      // Steps that were ready before are on their way: the driver has nothing to do for them.
+      ...(enabled ? [{ kind: "drive", run: run.id } as const] : []),
+      { kind: "notify", run: run.id, units },
     ],
   };
 }

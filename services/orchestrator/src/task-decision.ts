@@ -26,19 +26,16 @@ export function backoffMilliseconds(tries: number, jitter: number): number {
   return ceiling / 2 + (ceiling / 2) * jitter;
 }
 
-/** Leases the task to a worker as the unit's next attempt. Touches no run or step, so that claims never wait for them. */
+/** Leases the task to a worker as attempt `attempt` of its unit, which the unit's fence says already. Touches no run or step, so that claims never wait for them. */
 export function claimTask(
   task: TaskRow,
-  fence: number,
+  attempt: number,
   worker: string,
   now: string,
   leaseExpiresAt: string,
-): Decision & { readonly attempt: number } {
-  const attempt = fence + 1;
+): Decision {
   return {
-    attempt,
     changes: [
-      { put: "unitFence", row: { unit: task.unit, value: attempt } },
       { put: "task", row: { ...task, status: "leased", worker, attempt, tries: task.tries + 1, leaseExpiresAt } },
       {
         put: "attempt",
@@ -61,7 +58,7 @@ export function claimTask(
         attempt,
       }),
     ],
-    commands: [{ kind: "notify", run: task.run }],
+    commands: [{ kind: "notify", run: task.run, units: [task.unit] }],
   };
 }
 
@@ -97,7 +94,7 @@ export function reportTask(reported: ReportView, result: TaskResult, now: string
         ...(detail === null ? {} : { detail }),
       }),
     ],
-    commands: [{ kind: "notify", run: run.id }],
+    commands: [{ kind: "notify", run: run.id, units: [task.unit] }],
   });
 
   if (result.kind === "failed") {

@@ -4,6 +4,7 @@ import { CodedError } from "@xcloudflow/model/coded-error";
 import { type WatchRunResponse, WatchRunResponseSchema } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import { z } from "zod";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
+import type { OrchestratorTransaction } from "./orchestrator-store.ts";
 import { runTopic } from "./perform-commands.ts";
 import type { RunRow, RunUpdateRow, StepSummary } from "./rows.ts";
 import { viewRun, viewStep } from "./run-view.ts";
@@ -18,6 +19,7 @@ export class RunNotFoundError extends CodedError {
 const POLL_MILLISECONDS = 1_000;
 const PAGE = 500;
 const BREATH_MILLISECONDS = 100;
+const LOOK_MILLISECONDS_PER_STEP = 10;
 
 /**
  * A run as it moves: first how it is, then every change, then its end. Rows are compared with what was sent before, so a
@@ -35,39 +37,70 @@ export async function* watchRun(
 ): AsyncGenerator<WatchRunResponse> {
   const sent = new Map<string, string>();
   let sequence = after;
-  while (!signal.aborted) {
-    const changed = context.signals.wait(runTopic(id), POLL_MILLISECONDS, signal);
-    const { run, steps, updates } = await context.store.transact(tenant, "watch-run", async (tx) => ({
-      run: await tx.run(id),
-      steps: await tx.stepSummaries(id),
-      updates: await tx.updates(id, sequence, PAGE, logs),
-    }));
-    if (run === undefined) throw new RunNotFoundError(id);
-    const time = context.clock.now().toISOString();
-    for (const update of updates) {
-      sequence = update.sequence;
-      yield viewUpdate(update);
+  /** Units whose steps may have changed; undefined: any. */
+  let told: Set<string> | undefined;
+  let looked = Number.NEGATIVE_INFINITY;
+  const forget = context.signals.follow(runTopic(id), (units) => {
+    if (units === undefined) told = undefined;
+    else for (const unit of units) told?.add(unit);
+  });
+  try {
+    while (!signal.aborted) {
+      const changed = context.signals.wait(runTopic(id), POLL_MILLISECONDS, signal);
+      const now = context.clock.now();
+      // Only this process tells which steps have changed: now and then all are looked at, less often the more there are.
+      if (now.getTime() - looked >= Math.max(POLL_MILLISECONDS, sent.size * LOOK_MILLISECONDS_PER_STEP))
+        told = undefined;
+      const units = told;
+      told = new Set();
+      if (units === undefined) looked = now.getTime();
+      const { run, steps, updates } = await context.store.transact(tenant, "watch-run", (tx) =>
+        look(tx, id, units, sequence, logs),
+      );
+      if (run === undefined) throw new RunNotFoundError(id);
+      const time = now.toISOString();
+      for (const update of updates) {
+        sequence = update.sequence;
+        yield viewUpdate(update);
+      }
+      for (const step of steps)
+        if (isNew(sent, step.unit, step))
+          yield create(WatchRunResponseSchema, {
+            sequence: BigInt(sequence),
+            time,
+            update: { case: "step", value: viewStep(step) },
+          });
+      if (updates.length < PAGE) {
+        if (isNew(sent, "", withoutSequence(run)))
+          yield create(WatchRunResponseSchema, {
+            sequence: BigInt(sequence),
+            time,
+            update: { case: "run", value: viewRun(run) },
+          });
+        if (run.phase === "done") return;
+        await changed;
+        // Many rows change at once; one look tells of all of them.
+        await pause(context.clock, BREATH_MILLISECONDS, signal).catch(() => undefined);
+      }
     }
-    for (const step of steps)
-      if (isNew(sent, step.unit, step))
-        yield create(WatchRunResponseSchema, {
-          sequence: BigInt(sequence),
-          time,
-          update: { case: "step", value: viewStep(step) },
-        });
-    if (updates.length < PAGE) {
-      if (isNew(sent, "", withoutSequence(run)))
-        yield create(WatchRunResponseSchema, {
-          sequence: BigInt(sequence),
-          time,
-          update: { case: "run", value: viewRun(run) },
-        });
-      if (run.phase === "done") return;
-      await changed;
-      // Many rows change at once; one look tells of all of them.
-      await pause(context.clock, BREATH_MILLISECONDS, signal).catch(() => undefined);
-    }
+  } finally {
+    forget();
   }
+}
+
+async function look(
+  tx: OrchestratorTransaction,
+  id: string,
+  units: ReadonlySet<string> | undefined,
+  sequence: number,
+  logs: boolean,
+): Promise<{ run: RunRow | undefined; steps: StepSummary[]; updates: RunUpdateRow[] }> {
+  const run = await tx.run(id);
+  // The end is told with everything before it.
+  const all = units === undefined || run?.phase === "done";
+  const steps = all ? await tx.stepSummaries(id) : units.size === 0 ? [] : await tx.stepSummariesOf(id, [...units]);
+  const updates = (run?.sequence ?? 0) > sequence ? await tx.updates(id, sequence, PAGE, logs) : [];
+  return { run, steps, updates };
 }
 
 function withoutSequence(run: RunRow): Omit<RunRow, "sequence"> {
