@@ -111,7 +111,17 @@ function changeSet({ address, value, message }: Written): ShownChangeSet {
 /** Texts of the characters that mean something to Markdown, among others. */
 const hostile = fc
   .array(
-    fc.oneof(fc.constantFrom(..."`~|<>[]()*_#-+!\\\n\r\t&@: ".split(""), "```", "</details>", "```diff"), fc.string()),
+    fc.oneof(
+      fc.constantFrom(
+        ..."`~|<>[]()*_#-+!\\\n\r\t&@: ".split(""),
+        "```",
+        "\n```\n",
+        "\n````\n",
+        "</details>",
+        "```diff",
+      ),
+      fc.string(),
+    ),
   )
   .map((parts) => parts.join(""));
 const written = fc.record({ address: hostile, value: hostile, message: hostile });
