@@ -298,6 +298,7 @@ const MUTATIONS: readonly (readonly [string, EnvelopeRule, UnitPlan, EnvelopeCon
   ["a denial", "policy", REAL, { ...ALLOWED, policy: { verdict: "deny", denials: [WARNING], warnings: [] } }],
   ["a bare deny", "policy", REAL, { ...ALLOWED, policy: { verdict: "deny", denials: [], warnings: [] } }],
   ["a new warning", "warning", REAL, { ...ALLOWED, policy: { verdict: "allow", denials: [], warnings: [WARNING] } }],
+  ["a new demand", "policy", REAL, { ...ALLOWED, newDemands: ["a rule asks for it"] }],
   ["a new hazard", "hazard", { ...REAL, hazards: ["h", "new"] }],
   ["a higher cost", "cost", { ...REAL, cost: { monthlyDelta: "12.41", currency: "USD" } }],
   ["another currency", "cost", { ...REAL, cost: { monthlyDelta: "1.00", currency: "EUR" } }],

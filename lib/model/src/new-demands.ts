@@ -1,7 +1,7 @@
-import type { ChangeSet, ChangeSetUnit } from "./change-set.ts";
-import { ruleAsks, ruleReason, rulesInForce } from "./plan-condition.ts";
+import type { ChangeSet } from "./change-set.ts";
+import { type JudgedPlan, ruleAsks, ruleReason, rulesInForce } from "./plan-condition.ts";
 import { policyReason } from "./policy-reason.ts";
-import type { UnitPlan } from "./unit-plan.ts";
+import type { Route } from "./route.ts";
 
 /** A policy's demand for a stricter gate, about one unit or (empty) all. */
 export interface AskedTightening {
@@ -16,8 +16,8 @@ export interface AskedTightening {
  */
 export function newDemands(
   { governance, gates }: Pick<ChangeSet, "governance" | "gates">,
-  approved: ChangeSetUnit,
-  real: UnitPlan,
+  approved: JudgedPlan & { readonly route: Pick<Route, "gate"> },
+  real: JudgedPlan,
   tightenings: readonly AskedTightening[],
 ): string[] {
   const { conditions, tier, approvals } = governance;

@@ -15,6 +15,7 @@ import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import type { UnitPlan } from "@xcloudflow/model/unit-plan";
 import { compileEnvironment } from "@xcloudflow/planner/compile";
 import { createPlanner } from "@xcloudflow/planner/planner-service";
+import { defineBundle } from "@xcloudflow/policy/policy-bundle";
 import { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
 import { PolicyService } from "@xcloudflow/proto/policy/v1/policy_pb";
 import { RouterService } from "@xcloudflow/proto/router/v1/router_pb";
@@ -88,7 +89,8 @@ export function makePlanner(options: { readonly transports?: readonly string[] }
         (router) => router.service(RouterService, createRouter().rpc),
         (router) => router.service(StateService, stateRoutes(artefacts, applied, stateful)),
         (router) => router.service(SecretsService, { configureBackends: () => ({}) }),
-        (router) => router.service(PolicyService, { loadBundle: ({ files }) => ({ revision: bundleRevision(files) }) }),
+        (router) =>
+          router.service(PolicyService, { loadBundle: ({ files }) => ({ revision: defineBundle(files).revision }) }),
       ],
       interceptors,
     ),
@@ -160,12 +162,6 @@ export function makePlanner(options: { readonly transports?: readonly string[] }
       rmSync(cacheDirectory, { recursive: true, force: true });
     },
   };
-}
-
-function bundleRevision(files: readonly { readonly path: string; readonly content: Uint8Array }[]): string {
-  const hash = createHash("sha256");
-  for (const { path, content } of files) hash.update(`${path}\0${content.length}\0`).update(content);
-  return `sha256:${hash.digest("hex")}`;
 }
 
 const encoded = new WeakMap<AppliedPointer, Uint8Array>();
