@@ -9,25 +9,35 @@ import { gateStates } from "./approval-decision.ts";
 import type { Change } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
-import { describeForPolicy, type PolicyScope, type PolicyUnit } from "./policy-input.ts";
+import { describeForPolicy, describeWholeForPolicy, type PolicyScope, type PolicyUnit } from "./policy-input.ts";
 import type { ChangeSetRow, RunRow } from "./rows.ts";
 import { endRun } from "./run-decision.ts";
 import { actorSchema, runRequestSchema } from "./run-request.ts";
 import { transact } from "./run-transaction.ts";
 
-/** Asks policy about plans; every revision that judges the change is asked, the stricter answer wins. */
+/**
+ * Asks policy about plans; every revision that judges the change is asked, the stricter answer wins.
+ *
+ * @param whole the plans are a ChangeSet, which is judged as one too.
+ */
 export async function evaluatePlans(
   context: OrchestratorContext,
   tenant: string,
   scope: PolicyScope,
   subjects: readonly { readonly unit: PolicyUnit; readonly plan: UnitPlan }[],
+  whole = false,
 ): Promise<EvaluateResponse> {
   return context.policy.evaluate(
     {
       revisions: scope.governance.policyRevisions,
-      subjects: subjects.map(({ unit, plan }) =>
-        create(SubjectSchema, { unit: unit.address, input: encodeDocument(describeForPolicy(scope, unit, plan)) }),
-      ),
+      subjects: [
+        ...subjects.map(({ unit, plan }) =>
+          create(SubjectSchema, { unit: unit.address, input: encodeDocument(describeForPolicy(scope, unit, plan)) }),
+        ),
+        ...(whole
+          ? [create(SubjectSchema, { unit: "", input: encodeDocument(describeWholeForPolicy(scope, subjects)) })]
+          : []),
+      ],
     },
     as(serviceCaller(tenant, "orchestrator")),
   );
@@ -102,7 +112,7 @@ export async function storeChangeSet(
     const unit = units.get(plan.address);
     return unit === undefined ? [] : [{ unit, plan }];
   });
-  const verdict = await evaluatePlans(context, tenant, compilation, subjects);
+  const verdict = await evaluatePlans(context, tenant, compilation, subjects, true);
   const id = context.ids.next("cs");
   const now = context.clock.now();
   const service = as(serviceCaller(tenant, "orchestrator"));

@@ -38,7 +38,7 @@ export async function evaluateChange(
   const decisions = judgements.flat().map(({ decision }) => decision);
   const combined = combineDecisions(revisions, decisions);
   const decisionId = context.ids.next("dec");
-  const rows = await describeDecisions(context, who.actor, decisionId, question, judgements.flat());
+  const rows = await describeDecisions(context, who.actor, decisionId, judgements.flat());
   const event = decisionMade(context, { ...who, decisionId, revisions, decisions, combined });
   await context.database.transaction(tenantScope("policy", who.tenant, "record-decision"), async (tx) => {
     await insertDecisions(tx, rows);
@@ -64,23 +64,26 @@ async function describeDecisions(
   context: PolicyContext,
   actor: string,
   decisionId: string,
-  { subjects, namespaces }: ChangeQuestion,
   judgements: readonly SubjectJudgement[],
 ): Promise<DecisionRow[]> {
   if (judgements.length === 0) return [];
   const { version } = await context.tools.opa();
-  const digests = subjects.map(({ input }) => `sha256:${sha256Hex(input)}`);
+  const digests = new Map<Subject, string>();
+  const digestOf = (subject: Subject): string => {
+    const digest = digests.get(subject) ?? `sha256:${sha256Hex(subject.input)}`;
+    digests.set(subject, digest);
+    return digest;
+  };
   const now = context.clock.now();
-  return judgements.map(({ decision, mask }, position) => {
+  return judgements.map(({ subject, namespaces, decision, mask }, position) => {
     const { result, erased, masked } = maskResult(loggedResult(decision), mask);
     return {
       decision_id: decisionId,
       position,
       revision: decision.revision,
       unit: decision.unit,
-      namespaces: JSON.stringify(namespaces.length === 0 ? ["main"] : namespaces),
-      // Judgements are one list of all subjects per revision.
-      input_digest: digests[position % digests.length] ?? "",
+      namespaces: JSON.stringify(namespaces),
+      input_digest: digestOf(subject),
       verdict: decision.denials.length === 0 ? "allow" : "deny",
       result: JSON.stringify(result ?? null),
       erased: JSON.stringify(erased),

@@ -1,5 +1,5 @@
 import type { BundleEvaluator, EvaluationItem, NamespaceReply } from "./bundle-evaluator.ts";
-import { chooseNamespaces, isKnown } from "./namespace-choice.ts";
+import { CHANGE_SET_NAMESPACE, chooseNamespaces, isKnown } from "./namespace-choice.ts";
 import type { PolicyBundle } from "./policy-bundle.ts";
 import { decideSubject, type SubjectDecision } from "./policy-decision.ts";
 
@@ -12,6 +12,9 @@ export interface Subject {
 
 /** What a bundle says of a subject, and what its `data.system.log.mask` says of logging that. */
 export interface SubjectJudgement {
+  readonly subject: Subject;
+  /** Those that were asked. */
+  readonly namespaces: readonly string[];
   readonly decision: SubjectDecision;
   readonly mask: unknown;
 }
@@ -19,13 +22,38 @@ export interface SubjectJudgement {
 /** Documents of this many bytes go to OPA in one request: its threads work side by side, each on a request of its own. */
 const BATCH_BYTES = 192 * 1024;
 
-/** Judges every subject under one bundle, in order. */
+/**
+ * Judges every subject under one bundle, units first. Without names, units are asked about under `main`, and the ChangeSet as
+ * a whole under `changeset`, if the bundle has such a package: what is written for plans is not shown anything else.
+ */
 export async function judgeSubjects(
   evaluator: BundleEvaluator,
   bundle: PolicyBundle,
   subjects: readonly Subject[],
   names: readonly string[],
 ): Promise<SubjectJudgement[]> {
+  const isWhole = ({ unit }: Subject): boolean => names.length === 0 && unit === "";
+  const parts = await Promise.all([
+    judgeUnder(
+      evaluator,
+      bundle,
+      subjects.filter((subject) => !isWhole(subject)),
+      names.length === 0 ? ["main"] : names,
+    ),
+    evaluator.index.namespaces.some(({ name }) => name === CHANGE_SET_NAMESPACE)
+      ? judgeUnder(evaluator, bundle, subjects.filter(isWhole), [CHANGE_SET_NAMESPACE])
+      : [],
+  ]);
+  return parts.flat();
+}
+
+async function judgeUnder(
+  evaluator: BundleEvaluator,
+  bundle: PolicyBundle,
+  subjects: readonly Subject[],
+  names: readonly string[],
+): Promise<SubjectJudgement[]> {
+  if (subjects.length === 0) return [];
   const namespaces = chooseNamespaces({ names, all: false }, evaluator.index).filter((namespace) =>
     isKnown(namespace, evaluator.index),
   );
@@ -35,7 +63,10 @@ export async function judgeSubjects(
     decideSubject({ revision: bundle.revision, unit, replies: replies[position] ?? [] }),
   );
   const masks = await askMasks(evaluator, subjects, decisions);
-  return decisions.map((decision, position) => ({ decision, mask: masks[position] }));
+  return subjects.flatMap((subject, position) => {
+    const decision = decisions[position];
+    return decision === undefined ? [] : [{ subject, namespaces: names, decision, mask: masks[position] }];
+  });
 }
 
 async function evaluateInBatches(

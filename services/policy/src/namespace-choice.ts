@@ -1,5 +1,8 @@
 import type { Namespace, RuleIndex } from "./rule-index.ts";
 
+/** What is asked about the ChangeSet as a whole where nobody names namespaces; a bundle need not have it. */
+export const CHANGE_SET_NAMESPACE = "changeset";
+
 /** Which namespaces are asked. */
 export interface NamespaceQuestion {
   /** Names, or patterns with `*`, `?` and `[…]`; none means `main`. */

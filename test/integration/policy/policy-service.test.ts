@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { tenantScope } from "@xcloudflow/database/scope";
 import { policyVerdictSchema } from "@xcloudflow/model/change-set";
-import { decodeDocument } from "@xcloudflow/model/parse-json";
+import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import { ProblemsFoundError } from "@xcloudflow/model/problems-found-error";
 import { toLogEvent } from "@xcloudflow/policy/decision-log";
 import { selectDecisions } from "@xcloudflow/policy/decision-store";
@@ -106,6 +106,56 @@ forEachDatabase("the policy service", [policySchema], (databases) => {
         assert.equal(both.verdict.warnings.length, 1);
         assert.equal(both.verdict.revision, revisions.join("+"));
       }
+    });
+
+    test("asks about the ChangeSet as a whole in its own package, and about units in main", async () => {
+      const everywhere = file("policies/all.rego", 'package main\n\ndeny contains "seen by main" if true\n');
+      const whole = file(
+        "policies/whole.rego",
+        `package changeset
+
+deny contains sprintf("%d units go", [count(going)]) if count(going) > 1
+
+going contains unit.unit if {
+	some unit in input.xcf.units
+	unit.destroy
+}
+
+tighten contains {"unit": "prod/shop/db", "msg": "with others"}
+`,
+      );
+      const subject = (destroy: boolean) => ({
+        unit: "",
+        input: encodeDocument({ xcf: { units: ["a", "b"].map((unit) => ({ unit, destroy })) } }),
+      });
+      const revision = await load(whole);
+      const denied = await evaluate([revision], [planOf("prod/shop/db", "create"), subject(true)]);
+      assert.deepEqual(
+        denied.verdict.denials.map(({ unit, namespace, message }) => [unit, namespace, message]),
+        [[undefined, "changeset", "2 units go"]],
+      );
+      assert.deepEqual(
+        denied.tightenings.map(({ unit, reason }) => [unit, reason]),
+        [["prod/shop/db", "with others"]],
+      );
+      assert.equal((await evaluate([revision], [subject(false)])).verdict.verdict, "allow");
+
+      const ordinary = await load(everywhere);
+      assert.equal((await evaluate([ordinary], [subject(true)])).verdict.verdict, "allow", "main is not shown it");
+      const both = await evaluate([ordinary], [planOf("prod/shop/db", "create"), subject(true)]);
+      assert.deepEqual(
+        both.verdict.denials.map(({ unit }) => unit),
+        ["prod/shop/db"],
+      );
+      const database = databases.database().withTables<PolicyTables>();
+      const rows = await database.transaction(tenantScope("policy", "acme", "read-decisions"), (tx) =>
+        selectDecisions(tx, { decisionId: both.decisionId, limit: 10 }),
+      );
+      assert.deepEqual(
+        rows.map(({ unit }) => unit),
+        ["prod/shop/db"],
+        "what nobody was asked is not logged",
+      );
     });
 
     test("reports tightened gates and sensitive paths of each unit", async () => {

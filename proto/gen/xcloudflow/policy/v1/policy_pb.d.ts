@@ -111,7 +111,8 @@ export declare type EvaluateRequest = Message<"xcloudflow.policy.v1.EvaluateRequ
   subjects: Subject[];
 
   /**
-   * Namespaces to ask; empty means "main".
+   * Namespaces to ask; empty means "main" about units, and about the ChangeSet as a whole "changeset", where the bundle
+   * has that package.
    *
    * @generated from field: repeated string namespaces = 3;
    */
