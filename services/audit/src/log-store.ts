@@ -4,6 +4,7 @@ import { tenantScope } from "@xcloudflow/database/scope";
 import { signalAfterCommit } from "@xcloudflow/database/transaction-context";
 import { signCheckpoint } from "@xcloudflow/model/checkpoint";
 import { appendLeaf, type MerkleNode } from "@xcloudflow/model/merkle";
+import { sql } from "kysely";
 import type { AuditTables } from "../migrations/audit-tables.ts";
 import type { AuditContext } from "./audit-context.ts";
 import { AuditLogTamperedError } from "./audit-errors.ts";
@@ -75,7 +76,12 @@ export async function readCheckpoint(tx: Tx<AuditTables>, size: number): Promise
 
 async function withoutKnown(tx: Tx<AuditTables>, events: readonly AuditedEvent[]): Promise<readonly AuditedEvent[]> {
   const ids = events.map(({ id }) => id);
-  const known = await tx.selectFrom("audit.entries").select("event_id").where("event_id", "in", ids).execute();
+  // One parameter, however many events: the same statement for every batch.
+  const known = await tx
+    .selectFrom("audit.entries")
+    .select("event_id")
+    .where("event_id", "=", sql<string>`any(${ids}::text[])`)
+    .execute();
   const seen = new Set(known.map(({ event_id }) => event_id));
   return events.filter(({ id }) => {
     if (seen.has(id)) return false;
