@@ -33,18 +33,32 @@ export async function findRepository(directory: string): Promise<string> {
     const { stdout } = await run("git", ["rev-parse", "--show-toplevel"], { cwd: directory });
     return stdout.trim();
   } catch (cause) {
+    if (cause instanceof Error && "syscall" in cause && cause.syscall === "spawn git") throw new GitMissingError(cause);
     throw new RepositoryMissingError(directory, cause);
+  }
+}
+
+/** Thrown when there is no git to ask. */
+export class GitMissingError extends CodedError {
+  constructor(cause: unknown) {
+    super("GIT_MISSING", "unavailable", {
+      what: "git is not on PATH",
+      hint: "install it; `xcf doctor` lists what is needed",
+      cause,
+    });
   }
 }
 
 /** `git config user.email`, the default identity. */
 export async function readGitIdentity(directory: string): Promise<string> {
-  try {
-    const { stdout } = await run("git", ["config", "--get", "user.email"], { cwd: directory });
-    return stdout.trim();
-  } catch (cause) {
-    throw new IdentityMissingError(cause);
-  }
+  const name = await run("git", ["config", "--get", "user.email"], { cwd: directory }).then(
+    ({ stdout }) => stdout.trim(),
+    (cause: unknown) => {
+      throw new IdentityMissingError(cause);
+    },
+  );
+  if (name === "") throw new IdentityMissingError(undefined);
+  return name;
 }
 
 /** The commit a revision names now, so that everything a verb does is about the same one. */

@@ -168,6 +168,22 @@ resource "terraform_data" "slow" {
     await xcf(0, ["watch", run]);
   });
 
+  test("who nobody names is whom Git names, and without either nothing is done", async () => {
+    const unnamed = { environment: { XCF_USER: "" } };
+    await repository.xcf(["plan"], unnamed);
+    assert.match((await xcf(0, ["runs", "--limit", "1"])).out, / author@example\.com$/m);
+    const nobody = { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "user.email", GIT_CONFIG_VALUE_0: "" };
+    const { code, err } = await repository.xcf(["runs"], { environment: { XCF_USER: "", ...nobody } });
+    assert.equal(code, 5);
+    assert.match(err, /nobody has said who you are — set XCF_USER/);
+  });
+
+  test("without git it says so", async () => {
+    const { code, err } = await repository.xcf(["validate"], { environment: { PATH: "/nowhere" } });
+    assert.equal(code, 1);
+    assert.match(err, /^xcf: git is not on PATH — install it/);
+  });
+
   test("outside a repository it says how to make one", async () => {
     const { code, err } = await repository.xcf(["plan"], { environment: { GIT_DIR: "/nowhere" } });
     assert.equal(code, 5, err);
