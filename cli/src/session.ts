@@ -30,6 +30,17 @@ export class TokenMissingError extends CodedError {
   }
 }
 
+/** Thrown when the server is not named by an http or https URL. */
+export class ServerAddressInvalidError extends CodedError {
+  constructor(server: string) {
+    super("SERVER_ADDRESS_INVALID", "invalid", {
+      where: server,
+      what: "this is no address of a server",
+      hint: "give --server or XCF_SERVER as https://host:port; `xcf up` prints its own",
+    });
+  }
+}
+
 /** Opens the control plane a verb is meant for. */
 export async function openSession(surroundings: Surroundings, options: CommonOptions): Promise<Session> {
   const server = options.server ?? surroundings.environment.XCF_SERVER;
@@ -37,6 +48,7 @@ export async function openSession(surroundings: Surroundings, options: CommonOpt
 }
 
 async function openRemote(surroundings: Surroundings, server: string): Promise<Session> {
+  if (!/^https?:$/.test(URL.parse(server)?.protocol ?? "")) throw new ServerAddressInvalidError(server);
   const token = surroundings.environment.XCF_TOKEN;
   if (token === undefined || token === "") throw new TokenMissingError(server);
   const { createGrpcTransport } = await import("@connectrpc/connect-node");

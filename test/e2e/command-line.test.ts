@@ -88,7 +88,9 @@ describe("the command line", { skip }, () => {
     [["state", "show", "prod/shpo/unit"], 5, /did you mean "prod\/shop\/unit"/],
     [["show", "cs_01m85egghb0ffx9nys9fvka4g9"], 5, /cs_01m85egghb0ffx9nys9fvka4g9/],
     [["watch", "run_01m85egghb0ffx9nys9fvka4g9"], 5, /run_01m85egghb0ffx9nys9fvka4g9/],
+    [["state", "versions", "prod/shpo/unit"], 5, /did you mean "prod\/shop\/unit"/],
     [["runs", "--server", "http://127.0.0.1:1"], 1, /XCF_TOKEN/],
+    [["runs", "--server", "control-plane"], 5, /no address of a server — give --server or XCF_SERVER as https:/],
   ];
   for (const [words, code, says] of refusals) {
     test(`\`xcf ${words.join(" ")}\` is refused in one sentence, as JSON where that is asked for`, async () => {

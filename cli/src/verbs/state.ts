@@ -1,7 +1,9 @@
+import type { StateInfo } from "@xcloudflow/proto/state/v1/state_pb";
 import { NameUnknownError } from "../compile-work-tree.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { inSession } from "../in-session.ts";
 import { stateOutputSchema, statesOutputSchema, stateVersionsOutputSchema } from "../output/state-output.ts";
+import type { Session } from "../session.ts";
 import type { CommonOptions, Surroundings } from "../surroundings.ts";
 import { printJson } from "../terminal.ts";
 
@@ -34,15 +36,7 @@ export async function stateList(surroundings: Surroundings, options: StateOption
 /** One unit's state, without its content. */
 export async function stateShow(surroundings: Surroundings, unit: string, options: StateOptions): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
-    const { states } = await session.api.listStates({ environment: unit.split("/")[0] ?? "" }, session.call);
-    const state = states.find((other) => other.unit === unit);
-    if (state === undefined)
-      throw new NameUnknownError(
-        "state",
-        unit,
-        states.map((other) => other.unit),
-      );
-    const shown = showState(state);
+    const shown = showState(await findState(session, unit));
     if (options.output === "json") printJson(surroundings.terminal, stateOutputSchema, shown);
     else
       surroundings.terminal.out(
@@ -62,6 +56,7 @@ export async function stateVersions(
 ): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     const { versions } = await session.api.listStateVersions({ unit }, session.call);
+    if (versions.length === 0) await findState(session, unit);
     const shown = versions.map(({ version, serial, lineage, size, createdAt, writer, status }) => ({
       version: Number(version),
       serial: Number(serial),
@@ -96,17 +91,16 @@ export async function statePull(surroundings: Surroundings, unit: string, option
   });
 }
 
-function showState(state: {
-  readonly unit: string;
-  readonly serial: bigint;
-  readonly lineage: string;
-  readonly version: bigint;
-  readonly size: bigint;
-  readonly updatedAt: string;
-  readonly lockInfo: string;
-  readonly fence: bigint;
-  readonly quarantined: number;
-}) {
+/** @throws {NameUnknownError} with the nearest unit that has one. */
+async function findState({ api, call }: Session, unit: string): Promise<StateInfo> {
+  const { states } = await api.listStates({ environment: unit.split("/")[0] ?? "" }, call);
+  const state = states.find((other) => other.unit === unit);
+  const names = states.map((other) => other.unit);
+  if (state === undefined) throw new NameUnknownError("state", unit, names);
+  return state;
+}
+
+function showState(state: StateInfo) {
   const { unit, serial, lineage, version, size, updatedAt, lockInfo, fence, quarantined } = state;
   const lock: unknown = lockInfo === "" ? null : JSON.parse(lockInfo);
   return {
