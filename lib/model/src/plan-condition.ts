@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { addressSchema } from "./address.ts";
+import { type Address, addressSchema } from "./address.ts";
 import { compareDecimals, decimalOf, parseDecimal } from "./decimal.ts";
 import { type RuleWhen, ruleRequireSchema, ruleWhenSchema } from "./dsl/approval-rule.ts";
 import { budgetLimitFields } from "./dsl/budget.ts";
@@ -66,11 +66,20 @@ function actionOf(actions: ChangeActions): "create" | "update" | "replace" | "de
   return action === "no-op" || action === "read" ? undefined : action;
 }
 
+const addresses = new WeakMap<PlanCondition, ReadonlySet<Address>>();
+
+/** Whether a condition is about a unit; in an environment of many thousands each unit asks each condition. */
+export function isAbout(condition: PlanCondition, unit: Address): boolean {
+  const known = addresses.get(condition) ?? new Set(condition.units);
+  addresses.set(condition, known);
+  return known.has(unit);
+}
+
 /** The approval rules that a unit's plan brings into force. */
 export function rulesInForce(conditions: readonly PlanCondition[], plan: JudgedPlan): PlanRule[] {
   return conditions.filter(
     (condition): condition is PlanRule =>
-      condition.kind === "approvalRule" && condition.units.includes(plan.address) && matchesPlan(condition.when, plan),
+      condition.kind === "approvalRule" && isAbout(condition, plan.address) && matchesPlan(condition.when, plan),
   );
 }
 

@@ -5,6 +5,7 @@ import { type CostSum, sumCosts } from "@xcloudflow/model/cost-sum";
 import { compareDecimals, decimalOf, formatDecimal } from "@xcloudflow/model/decimal";
 import {
   gateUnderRule,
+  isAbout,
   monthlyCostOf,
   type PlanBudget,
   ruleAsks,
@@ -87,7 +88,7 @@ interface BudgetJudgement {
 }
 
 function judgeBudget(budget: PlanBudget, changing: readonly ConditionedUnit[]): BudgetJudgement[] {
-  const members = changing.filter(({ address }) => budget.units.includes(address));
+  const members = changing.filter(({ address }) => isAbout(budget, address));
   if (members.length === 0) return [];
   const estimates = members.flatMap(({ cost }) =>
     cost === undefined || cost.currency !== budget.currency ? [] : [{ ...cost, total: monthlyCostOf(cost) }],
