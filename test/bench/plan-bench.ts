@@ -3,9 +3,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
 import { isOnPath, median, nameMissingPeers, printFigure } from "./figures.ts";
-import { familyCpu, measureProcess, XCF } from "./measured-process-cli.ts";
+import { familyCpu, isRunning, measureProcess, XCF } from "./measured-process-cli.ts";
 import { makeUnitRepository, unitText } from "./unit-repository-cli.ts";
 
 const SMALL = Number(process.argv[2] ?? 50);
@@ -42,6 +43,12 @@ async function xcf(words: readonly string[]): Promise<{ readonly wall: number; r
 const ownerSchema = z.object({ pid: z.int() });
 function ownerPid(): number {
   return ownerSchema.parse(JSON.parse(readFileSync(join(repository, ".xcf", "owner.json"), "utf8"))).pid;
+}
+
+async function stopOwner(): Promise<void> {
+  const pid = ownerPid();
+  process.kill(pid, "SIGTERM");
+  while (isRunning(pid)) await setTimeout(50);
 }
 
 interface Plan {
@@ -149,6 +156,7 @@ if (isOnPath("terraform")) {
   try {
     await compare();
   } finally {
-    rmSync(root, { recursive: true, force: true });
+    await stopOwner();
+    rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   }
 } else console.log("terraform: not on the PATH, nothing to measure");
