@@ -1,4 +1,4 @@
-// Runs every benchmark in turn, each in a process of its own: `make bench`, or `make bench BENCH="plan embedded"` for some.
+// Runs every benchmark in turn, each in a process of its own; `node test/bench/main.ts plan embedded` runs some of them.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { runBenchmark } from "./run-benchmark-cli.ts";
