@@ -239,13 +239,16 @@ async function finishPlanning(context: OrchestratorContext, tenant: string, run:
   });
 }
 
+/** What an engine says when the world moved on between the approval and its start; it has changed nothing then. */
+const STALE_CODES: ReadonlySet<string> = new Set(["PLAN_STALE", "ENGINE_VERSION_CHANGED"]);
+
 /** The first failed unit's failure as the run's own. */
 export function failureOfStep(step: StepSummary): string {
   const parsed = runFailureSchema.partial({ category: true }).safeParse(safeJson(step.reason));
   const failure = parsed.success ? parsed.data : { code: "UNIT_FAILED", message: step.reason ?? "failed" };
   return JSON.stringify({
     ...failure,
-    category: failure.category ?? "internal",
+    category: failure.category ?? (STALE_CODES.has(failure.code) ? "stale" : "internal"),
     where: failure.where === undefined ? step.unit : `${step.unit} (${failure.where})`,
   });
 }
