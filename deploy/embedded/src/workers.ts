@@ -6,6 +6,7 @@ import type { Logger } from "@xcloudflow/chassis/logger";
 import type { Engine } from "@xcloudflow/runner-host/engine";
 import { engineEnvironment } from "@xcloudflow/runner-host/engine-environment";
 import { EngineMissingError } from "@xcloudflow/runner-host/engine-errors";
+import { createMissingEngine } from "@xcloudflow/runner-host/missing-engine";
 import { createWorker, type Worker } from "@xcloudflow/runner-host/worker-loop";
 import { createTerraformEngine } from "@xcloudflow/runner-terraform/terraform-engine";
 import { callerClients } from "./caller-clients.ts";
@@ -65,6 +66,6 @@ async function findEngines({ cache, environment, clock, logger }: WorkerSettings
     if (!(error instanceof EngineMissingError)) throw error;
     // Verbs that need no engine still work; a plan says what is missing.
     logger.warn("engine missing", { engine: "terraform", error: error.message });
-    return [];
+    return [createMissingEngine("terraform", error.hint ?? "`xcf doctor` says how to get it")];
   }
 }

@@ -197,7 +197,7 @@ export interface LockDescription {
 export function lockHeldError({ who, created, operation, id }: LockDescription): EngineFailedError {
   return new EngineFailedError("STATE_LOCK_HELD", "conflict", {
     what: `the state is locked by ${who} since ${created} (${operation}, lock ${id})`,
-    hint: "wait for it to end; if it died, break the lock with `terraform force-unlock` or `xcf unlock`",
+    hint: "wait for it to end; if it died, break the lock with `terraform force-unlock` or `xcf unlock --engine <address>`",
     effects: "none",
     retryable: true,
   });

@@ -107,8 +107,9 @@ async function engineDifferences(
   const workers = await context.store.transact(tenant, "read-workers", (tx) => tx.workers(recent));
   const offered = new Map<string, Set<string>>();
   for (const worker of workers) {
+    // A worker without the tool has no version: it refuses the task with what to do, and the approval stays.
     for (const [engine, version] of Object.entries(enginesSchema.parse(JSON.parse(worker.engines))))
-      offered.set(engine, (offered.get(engine) ?? new Set()).add(version));
+      if (version !== "") offered.set(engine, (offered.get(engine) ?? new Set()).add(version));
   }
   return changeSet.units.flatMap((unit) => {
     const versions = offered.get(unit.engine);

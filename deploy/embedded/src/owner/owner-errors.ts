@@ -11,6 +11,24 @@ export class OwnerTakenError extends CodedError {
   }
 }
 
+/** Thrown when the folder's lock file cannot be made or written: no room, no permission, no such place. */
+export class OwnerFolderUnusableError extends CodedError {
+  constructor(dir: string, cause: unknown) {
+    const words = cause instanceof Error ? cause.message : String(cause);
+    const isFull = /disk is full|ENOSPC/.test(words);
+    super("OWNER_FOLDER_UNUSABLE", "unavailable", {
+      what: isFull
+        ? "there is no room for the control plane's files"
+        : `the control plane's folder cannot be used: ${words}`,
+      where: dir,
+      hint: isFull
+        ? "free some space and try again; what was committed is kept"
+        : "make it writable for you and try again",
+      cause,
+    });
+  }
+}
+
 /** Thrown when the owner is alive but does not answer in time. */
 export class OwnerUnresponsiveError extends CodedError {
   readonly pid: number | undefined;
