@@ -75,7 +75,9 @@ async function driveOnce(context: OrchestratorContext, tenant: string, id: strin
 
 /** An answer that will be the same when asked again ends the run; a service that is away is asked again later. */
 function isFinal(error: unknown): boolean {
-  const { category } = codedErrorOf(error);
+  const { category, code } = codedErrorOf(error);
+  // A program that is not installed is no outage: a person has to act before asking again can help.
+  if (code.endsWith("_MISSING")) return true;
   return category !== "unavailable" && category !== "timeout";
 }
 
