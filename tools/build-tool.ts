@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { linkSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { z } from "zod";
+import { layOutKubernetesSchemas } from "./kubernetes-schemas.ts";
 import { findExecutable } from "./locate-tool.ts";
 import type { PinnedTool } from "./pinned-tools.ts";
 import { layOutProviderMirror } from "./provider-mirror.ts";
@@ -27,7 +29,8 @@ export function buildTool(tool: PinnedTool, env: NodeJS.ProcessEnv, report: (lin
   mkdirSync(dirname(folder), { recursive: true });
   const scratch = mkdtempSync(`${folder}.`);
   try {
-    for (const module of tool.modules) compile(tool, module, scratch, env);
+    if (tool.name === "kubernetes-schemas") extractSchemas(scratch, env);
+    else for (const module of tool.modules) compile(tool, module, scratch, env);
     if (tool.name === "terraform-providers") layOutProviderMirror(scratch, linkSync);
     rmSync(folder, { recursive: true, force: true });
     renameSync(scratch, folder);
@@ -58,4 +61,16 @@ function compile(tool: PinnedTool, module: string, output: string, env: NodeJS.P
     env: { ...env, GOWORK: "off", CGO_ENABLED: "0" },
     stdio: ["ignore", "ignore", "inherit"],
   });
+}
+
+/** Kubernetes publishes its OpenAPI document inside a Go module; go.sum pins it as it does a program. */
+function extractSchemas(output: string, env: NodeJS.ProcessEnv): void {
+  const printed = execFileSync("go", ["mod", "download", "-json", "k8s.io/cli-runtime"], {
+    cwd: join(import.meta.dirname, "kubernetes-schemas"),
+    env: { ...env, GOWORK: "off", GOFLAGS: "-mod=readonly" },
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const { Dir } = z.object({ Dir: z.string() }).parse(JSON.parse(printed));
+  layOutKubernetesSchemas(output, readFileSync(join(Dir, "artifacts/openapi/swagger.json"), "utf8"));
 }

@@ -12,7 +12,7 @@ import { isAtLeast, readVersion } from "./tool-version.ts";
 export function locateTool(tool: PinnedTool, binary: string, env: NodeJS.ProcessEnv): string | undefined {
   const configured = env[`XCF_TOOL_${binary.toUpperCase().replaceAll("-", "_")}`];
   if (configured) return existsSync(configured) ? configured : undefined;
-  if (tool.name === "terraform-providers") {
+  if (tool.isFolder) {
     const folder = toolCacheFolder(tool, env);
     return existsSync(folder) ? folder : undefined;
   }

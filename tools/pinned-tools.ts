@@ -9,6 +9,8 @@ export interface PinnedTool {
   modules: string[];
   /** What the build leaves in the cache, the first being the tool's main one. */
   binaries: string[];
+  /** Set where the tool is a folder to point at, not a program: its path is the folder. */
+  isFolder?: true;
   /** Linker variables the tool's own release build sets. */
   linkerVariables?: string[];
   /** How the binary on PATH tells its version; absent where a binary on PATH is never used. */
@@ -89,6 +91,7 @@ export const pinnedTools: PinnedTool[] = [
       "terraform-provider-null",
       "terraform-provider-local",
     ],
+    isFolder: true,
     needed: "full",
   },
   {
@@ -98,6 +101,41 @@ export const pinnedTools: PinnedTool[] = [
     binaries: ["grpc-health-probe"],
     linkerVariables: ["main.versionTag=0.4.61"],
     onPath: { versionArguments: ["-version"], minimum: "0.4.0" },
+    needed: "full",
+  },
+  {
+    name: "helm",
+    version: "3.22.0",
+    modules: ["helm"],
+    binaries: ["helm"],
+    linkerVariables: ["helm.sh/helm/v3/internal/version.version=v3.22.0"],
+    onPath: { versionArguments: ["version", "--short"], minimum: "3.14.0" },
+    needed: "full",
+  },
+  {
+    name: "kubeconform",
+    version: "0.8.0",
+    modules: ["kubeconform"],
+    binaries: ["kubeconform"],
+    linkerVariables: ["main.version=v0.8.0"],
+    onPath: { versionArguments: ["-v"], minimum: "0.6.4" },
+    needed: "full",
+  },
+  {
+    name: "kubernetes-schemas",
+    version: "0.37.0",
+    modules: ["kubernetes-schemas"],
+    binaries: ["deployment-apps-v1.json"],
+    isFolder: true,
+    needed: "full",
+  },
+  {
+    name: "ghz",
+    version: "0.93.0",
+    modules: ["ghz"],
+    binaries: ["ghz"],
+    linkerVariables: ["main.version=0.93.0"],
+    onPath: { versionArguments: ["--version"], minimum: "0.93.0" },
     needed: "full",
   },
 ];

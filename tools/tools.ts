@@ -21,9 +21,9 @@ function list(env: NodeJS.ProcessEnv): void {
   }
 }
 
-/** The providers are one folder to point a CLI configuration at, not programs to run. */
+/** A folder is one thing to point at, whatever lies in it. */
 function binariesOf(tool: PinnedTool): string[] {
-  return tool.name === "terraform-providers" ? [tool.name] : tool.binaries;
+  return tool.isFolder ? [tool.name] : tool.binaries;
 }
 
 function printPath(name: string, env: NodeJS.ProcessEnv): void {
