@@ -17,13 +17,13 @@ function externalPackages(root: string): string[] {
 }
 
 /**
- * Bundles an entry and all it imports into `outdir/xcf.js` and chunks that load when they are first imported. What the
+ * Bundles an entry and all it imports into `outdir/<name>.js` and chunks that load when they are first imported. What the
  * root package.json names as a dependency stays an import, since it is installed with the package.
  */
-export async function bundleEntry(root: string, entry: string, outdir: string): Promise<Bundle> {
+export async function bundleEntry(root: string, entry: string, outdir: string, name = "xcf"): Promise<Bundle> {
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { xcf: entry },
+    entryPoints: { [name]: entry },
     outdir,
     bundle: true,
     platform: "node",
