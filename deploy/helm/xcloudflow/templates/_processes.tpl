@@ -3,13 +3,13 @@ What each service has and whom it calls. Environment, volumes, certificates and 
 table, so that none of them can say something else than the others.
 */}}
 {{- define "xcloudflow.processes" -}}
-api: {database: true, nats: true, public: true, calls: [planner, policy, router, orchestrator, state, secrets, audit]}
+api: {database: true, nats: true, public: true, calls: [orchestrator, state, policy, audit]}
 planner: {calls: [router, policy, secrets, state]}
 policy: {database: true, nats: true, calls: []}
 router: {calls: []}
 orchestrator: {database: true, nats: true, calls: [planner, policy, state, secrets]}
-state: {database: true, nats: true, calls: []}
-secrets: {database: true, nats: true, calls: []}
+state: {database: true, nats: true, calls: [api]}
+secrets: {database: true, nats: true, calls: [orchestrator, planner]}
 audit: {database: true, nats: true, calls: []}
 {{- end -}}
 
@@ -62,6 +62,7 @@ calls: [orchestrator, state, secrets]
 {{- end }}
 {{- else if eq .process "planner" }}
 - {name: XCF_CACHE, value: /var/cache/xcf}
+- {name: XCF_REPOSITORIES, value: {{ join "," $values.planner.repositories | quote }}}
 - {name: XCF_GIT_TRANSPORTS, value: {{ $values.planner.gitTransports | quote }}}
 {{- else if eq .process "policy" }}
 - {name: XCF_TOOL_OPA, value: /usr/local/bin/opa}
