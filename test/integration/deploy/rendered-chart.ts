@@ -43,12 +43,17 @@ const resource = z.looseObject({
 export type Resource = z.infer<typeof resource>;
 export type PodTemplate = z.infer<typeof podTemplate>;
 
+const rendered = new Map<string, string>();
+
 /** What `helm template` prints with that values file of ours, or with the chart's own values. */
 export function renderChart(helm: string, values: string | undefined, settings: string[] = []): string {
   const files = values === undefined ? [] : ["--values", valuesFile(values)];
   const sets = settings.flatMap((setting) => ["--set", setting]);
   const args = ["template", "mesh", chartFolder, "--namespace", "xcf", "--kube-version", "1.34.0", ...files, ...sets];
-  return execFileSync(helm, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const key = args.join(" ");
+  const output = rendered.get(key) ?? execFileSync(helm, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  rendered.set(key, output);
+  return output;
 }
 
 export function valuesFile(values: string): string {
