@@ -22,7 +22,6 @@ import type { NodeHandler } from "@xcloudflow/chassis/serve";
 import { internalInterceptors } from "@xcloudflow/chassis/server-interceptors";
 import { migrate } from "@xcloudflow/database/migrate";
 import { createPgliteDatabase } from "@xcloudflow/database/pglite-database";
-import { governingCommits } from "@xcloudflow/orchestrator/governing-commits";
 import { DEFAULT_TIMING } from "@xcloudflow/orchestrator/orchestrator-context";
 import { createOrchestrator } from "@xcloudflow/orchestrator/orchestrator-service";
 import { createSqlOrchestratorStore } from "@xcloudflow/orchestrator/sql-orchestrator-store";
@@ -32,9 +31,9 @@ import { OrchestratorService } from "@xcloudflow/proto/orchestrator/v1/orchestra
 import { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
 import { RouterService } from "@xcloudflow/proto/router/v1/router_pb";
 import { createRouter } from "@xcloudflow/router/router-service";
+import { createRepositoryFiles } from "@xcloudflow/secrets/repository-files";
 import { createSecretsService } from "@xcloudflow/secrets/secrets-service";
 import { createStateService } from "@xcloudflow/state/state-service";
-import { createGovernanceFiles } from "./governance-files.ts";
 import { type InitdbCommand, runInitdb } from "./initdb-cli.ts";
 import { startRelays } from "./relays.ts";
 import { SCHEMAS } from "./schemas.ts";
@@ -124,15 +123,11 @@ export async function startEmbedded({ dir, environment, clock, version, initdb }
     authenticate: api.authenticate,
   });
   const store = createSqlOrchestratorStore(database, clock, ids);
-  const files = createGovernanceFiles(
-    async (tenant, repository) =>
-      governingCommits(await store.transact(tenant, "read-governance", (tx) => tx.governance(repository))).latest,
-  );
   const secrets = createSecretsService({
     ...common,
     attemptKey: attempts.publicKey,
     readVariable: (name) => environment[name],
-    readFile: files.read,
+    readFile: createRepositoryFiles(clients),
     sops: chooseTool("sops", environment),
     sopsAgeKeyFile: environment.SOPS_AGE_KEY_FILE,
     folder: tmpdir(),
@@ -218,7 +213,6 @@ export async function startEmbedded({ dir, environment, clock, version, initdb }
       await worker.close({ cancel: true });
       await orchestrator.close();
       planner.close();
-      files.close();
       await policy.close();
       await backend.close();
       await relays.flush();

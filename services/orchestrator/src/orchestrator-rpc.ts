@@ -170,6 +170,11 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
       await acceptReport(context, tenant, { worker, task, attempt: Number(attempt), result, lines });
       return {};
     },
+    async getGoverningCommit({ repository }, handler) {
+      const { tenant } = callerOf(handler);
+      const rows = await context.store.transact(tenant, "read-governance", (tx) => tx.governance(repository));
+      return { commit: governingCommits(rows).latest };
+    },
   };
 }
 

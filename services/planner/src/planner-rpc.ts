@@ -11,6 +11,7 @@ import { checkFreshness } from "./check-freshness.ts";
 import { compileEnvironment } from "./compile.ts";
 import type { PlannerContext, StateClient } from "./planner-context.ts";
 import { policyDocumentSchema } from "./policy-document.ts";
+import { readFileAt } from "./read-file.ts";
 
 /** Thin: reads the request, asks, shapes the answer. */
 export function createPlannerRpc(context: PlannerContext): ServiceImpl<typeof PlannerService> {
@@ -56,6 +57,10 @@ export function createPlannerRpc(context: PlannerContext): ServiceImpl<typeof Pl
     async checkFreshness(request, handler) {
       const changeSet = decodeDocument(changeSetSchema, request.changeSetDocument, "the ChangeSet");
       return checkFreshness(context, callerOf(handler).tenant, changeSet, request);
+    },
+    async readFile(request) {
+      const content = await readFileAt(context, request);
+      return content === undefined ? {} : { content };
     },
   };
 }

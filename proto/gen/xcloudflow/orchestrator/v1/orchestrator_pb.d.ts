@@ -1281,6 +1281,38 @@ export declare type ReportTaskResponse = Message<"xcloudflow.orchestrator.v1.Rep
 export declare const ReportTaskResponseSchema: GenMessage<ReportTaskResponse>;
 
 /**
+ * @generated from message xcloudflow.orchestrator.v1.GetGoverningCommitRequest
+ */
+export declare type GetGoverningCommitRequest = Message<"xcloudflow.orchestrator.v1.GetGoverningCommitRequest"> & {
+  /**
+   * @generated from field: string repository = 1;
+   */
+  repository: string;
+};
+
+/**
+ * Describes the message xcloudflow.orchestrator.v1.GetGoverningCommitRequest.
+ * Use `create(GetGoverningCommitRequestSchema)` to create a new message.
+ */
+export declare const GetGoverningCommitRequestSchema: GenMessage<GetGoverningCommitRequest>;
+
+/**
+ * @generated from message xcloudflow.orchestrator.v1.GetGoverningCommitResponse
+ */
+export declare type GetGoverningCommitResponse = Message<"xcloudflow.orchestrator.v1.GetGoverningCommitResponse"> & {
+  /**
+   * @generated from field: string commit = 1;
+   */
+  commit: string;
+};
+
+/**
+ * Describes the message xcloudflow.orchestrator.v1.GetGoverningCommitResponse.
+ * Use `create(GetGoverningCommitResponseSchema)` to create a new message.
+ */
+export declare const GetGoverningCommitResponseSchema: GenMessage<GetGoverningCommitResponse>;
+
+/**
  * @generated from service xcloudflow.orchestrator.v1.OrchestratorService
  */
 export declare const OrchestratorService: GenService<{
@@ -1459,6 +1491,16 @@ export declare const OrchestratorService: GenService<{
     methodKind: "unary";
     input: typeof ReportTaskRequestSchema;
     output: typeof ReportTaskResponseSchema;
+  },
+  /**
+   * The commit whose rules judge a repository's next changes; empty before the first apply.
+   *
+   * @generated from rpc xcloudflow.orchestrator.v1.OrchestratorService.GetGoverningCommit
+   */
+  getGoverningCommit: {
+    methodKind: "unary";
+    input: typeof GetGoverningCommitRequestSchema;
+    output: typeof GetGoverningCommitResponseSchema;
   },
 }>;
 

@@ -293,6 +293,54 @@ export declare type CheckFreshnessResponse_Difference = Message<"xcloudflow.plan
 export declare const CheckFreshnessResponse_DifferenceSchema: GenMessage<CheckFreshnessResponse_Difference>;
 
 /**
+ * @generated from message xcloudflow.planner.v1.ReadFileRequest
+ */
+export declare type ReadFileRequest = Message<"xcloudflow.planner.v1.ReadFileRequest"> & {
+  /**
+   * @generated from field: string repository = 1;
+   */
+  repository: string;
+
+  /**
+   * Anything `git rev-parse` accepts; HEAD when empty.
+   *
+   * @generated from field: string commit = 2;
+   */
+  commit: string;
+
+  /**
+   * Relative to the repository's top folder, without detours.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message xcloudflow.planner.v1.ReadFileRequest.
+ * Use `create(ReadFileRequestSchema)` to create a new message.
+ */
+export declare const ReadFileRequestSchema: GenMessage<ReadFileRequest>;
+
+/**
+ * @generated from message xcloudflow.planner.v1.ReadFileResponse
+ */
+export declare type ReadFileResponse = Message<"xcloudflow.planner.v1.ReadFileResponse"> & {
+  /**
+   * Absent where the commit has no such file.
+   *
+   * @generated from field: optional bytes content = 1;
+   */
+  content?: Uint8Array | undefined;
+};
+
+/**
+ * Describes the message xcloudflow.planner.v1.ReadFileResponse.
+ * Use `create(ReadFileResponseSchema)` to create a new message.
+ */
+export declare const ReadFileResponseSchema: GenMessage<ReadFileResponse>;
+
+/**
  * @generated from service xcloudflow.planner.v1.PlannerService
  */
 export declare const PlannerService: GenService<{
@@ -329,6 +377,17 @@ export declare const PlannerService: GenService<{
     methodKind: "unary";
     input: typeof CheckFreshnessRequestSchema;
     output: typeof CheckFreshnessResponseSchema;
+  },
+  /**
+   * One file of the repository as `commit` has it, for services that hold files under the rules of a commit (secrets
+   * reads the files that its backends name). A file that is not there is an answer, not an error.
+   *
+   * @generated from rpc xcloudflow.planner.v1.PlannerService.ReadFile
+   */
+  readFile: {
+    methodKind: "unary";
+    input: typeof ReadFileRequestSchema;
+    output: typeof ReadFileResponseSchema;
   },
 }>;
 
