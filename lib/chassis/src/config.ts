@@ -22,16 +22,33 @@ export class ConfigInvalidError extends CodedError {
  * @param environment `process.env`, which only a `main.ts` may read.
  * @throws {ConfigInvalidError} with every problem at once.
  */
-export function readConfig<T>(schema: z.ZodType<T>, environment: Readonly<Record<string, string | undefined>>): T {
+export function readConfig<T>(schema: z.ZodType<T>, environment: Environment): T {
+  const [settings] = readConfigs(environment, schema);
+  return settings;
+}
+
+/**
+ * Reads several groups of settings, so that the problems of all of them are told together.
+ *
+ * @throws {ConfigInvalidError} with every problem at once.
+ */
+export function readConfigs<T extends readonly unknown[]>(
+  environment: Environment,
+  ...schemas: { readonly [K in keyof T]: z.ZodType<T[K]> }
+): T;
+export function readConfigs(environment: Environment, ...schemas: readonly z.ZodType[]): readonly unknown[] {
   const given = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
   );
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  throw new ConfigInvalidError(
-    result.error.issues.map(({ path, message }) => {
+  const results = schemas.map((schema) => schema.safeParse(given));
+  const problems = results
+    .flatMap(({ error }) => error?.issues ?? [])
+    .map(({ path, message }) => {
       const name = path.join(".");
       return given[name] === undefined ? `${name} is not set` : `${name}: ${message}`;
-    }),
-  );
+    });
+  if (problems.length > 0) throw new ConfigInvalidError([...new Set(problems)]);
+  return results.map(({ data }) => data);
 }
+
+type Environment = Readonly<Record<string, string | undefined>>;

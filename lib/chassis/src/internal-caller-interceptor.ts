@@ -22,7 +22,7 @@ export function internalCallerInterceptor(): Interceptor {
 }
 
 /** @throws {CallerMissingError} when the header is absent or not a caller. */
-function readCaller(header: string | null, url: string): Caller {
+export function readCaller(header: string | null, url: string): Caller {
   if (header === null) throw new CallerMissingError(url);
   try {
     return callerSchema.parse(JSON.parse(Buffer.from(header, "base64url").toString("utf8")));

@@ -74,6 +74,17 @@ export class SchemaNewerError extends CodedError {
   }
 }
 
+/** Thrown when a schema lacks migrations that this program needs, and the program may not apply them itself. */
+export class SchemaOlderError extends CodedError {
+  constructor(schema: string, migration: string) {
+    super("SCHEMA_OLDER", "unavailable", {
+      what: `schema ${schema} lacks migration ${migration}`,
+      where: `schema ${schema}`,
+      hint: "run the migration job of this version first; the process goes on by itself then",
+    });
+  }
+}
+
 /** Thrown when a migration that was already applied says something else now. */
 export class MigrationChangedError extends CodedError {
   constructor(schema: string, migration: string) {

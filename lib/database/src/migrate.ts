@@ -10,6 +10,11 @@ export interface Migration {
   readonly name: string;
   /** Its statements, one per string, every name with its schema. Pure: the checksum is over what it returns. */
   readonly up: () => readonly string[];
+  /**
+   * Programs that do not know this migration cannot work with what it leaves (a column dropped, a meaning changed). Such
+   * a step follows, in a later release, the one that added what replaces it: a rolling upgrade runs both side by side.
+   */
+  readonly breaksOlder?: true;
 }
 
 /** A service's schema is named like the service, and so are its roles. */
@@ -22,7 +27,7 @@ export interface ServiceSchema {
  * Brings each service's schema up to date, one transaction per service. Safe to repeat and to run from several processes
  * at once: the others wait, then find nothing to do.
  *
- * @throws {SchemaNewerError} when a newer version of the program has been here.
+ * @throws {SchemaNewerError} when a newer version of the program has been here, and changed what this one relies on.
  * @throws {MigrationChangedError} when an applied migration has been edited.
  */
 export async function migrate(database: OwnedDatabase, schemas: readonly ServiceSchema[]): Promise<void> {
@@ -41,7 +46,7 @@ async function migrateSchema(tx: Tx<unknown>, { service, migrations }: ServiceSc
     if (index < applied.length) continue;
     const statements = migration.up();
     for (const statement of statements) await sql.raw(statement).execute(tx);
-    await sql`insert into ${table(service)} (position, name, checksum) values (${index + 1}, ${migration.name}, ${checksumOf(statements)})`.execute(
+    await sql`insert into ${table(service)} (position, name, checksum, breaks_older) values (${index + 1}, ${migration.name}, ${checksumOf(statements)}, ${migration.breaksOlder === true})`.execute(
       tx,
     );
   }
@@ -78,7 +83,7 @@ function roleStatements(role: string): readonly string[] {
 function schemaStatements(service: string, roles: string): readonly string[] {
   return [
     `create schema if not exists ${service}`,
-    `create table ${service}.migrations (position integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default now())`,
+    `create table ${service}.migrations (position integer primary key, name text not null, checksum text not null, breaks_older boolean not null, applied_at timestamptz not null default now())`,
     `grant usage on schema ${service} to ${roles}`,
     `grant select on ${service}.migrations to ${roles}`,
     `alter default privileges in schema ${service} grant select, insert, update, delete on tables to ${roles}`,
@@ -89,16 +94,19 @@ function schemaStatements(service: string, roles: string): readonly string[] {
 interface Applied {
   readonly name: string;
   readonly checksum: string;
+  readonly breaks_older: boolean;
 }
 
 async function readApplied(tx: Tx<unknown>, service: string): Promise<readonly Applied[]> {
-  const { rows } = await sql<Applied>`select name, checksum from ${table(service)} order by position`.execute(tx);
+  const { rows } =
+    await sql<Applied>`select name, checksum, breaks_older from ${table(service)} order by position`.execute(tx);
   return rows;
 }
 
 function checkApplied(service: string, applied: readonly Applied[], migrations: readonly Migration[]): void {
-  for (const [index, { name, checksum }] of applied.entries()) {
+  for (const [index, { name, checksum, breaks_older }] of applied.entries()) {
     const migration = migrations[index];
+    if (migration === undefined && !breaks_older) continue;
     if (migration === undefined) throw new SchemaNewerError(service, name);
     if (migration.name !== name || checksumOf(migration.up()) !== checksum)
       throw new MigrationChangedError(service, name);

@@ -1,0 +1,108 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { CodedError } from "@xcloudflow/model/coded-error";
+import { type Clock, pause } from "./clock.ts";
+import type { MeshService } from "./peer-identity.ts";
+import { MESSAGE_BYTES } from "./rpc-handler.ts";
+import type { TlsMaterial } from "./tls-files.ts";
+
+/** Where each service can be reached: one or more `https://host:port` a service. */
+export type MeshPlaces = Readonly<Partial<Record<MeshService, readonly string[]>>>;
+
+export interface MeshTransportOptions {
+  readonly places: MeshPlaces;
+  readonly tls: TlsMaterial;
+  readonly clock: Clock;
+}
+
+/** Thrown when a process calls a service whose address its configuration does not give. */
+export class ServicePlaceMissingError extends CodedError {
+  constructor(service: string) {
+    super("SERVICE_PLACE_MISSING", "internal", {
+      what: `this process does not know where ${service} is`,
+      where: `XCF_${service.toUpperCase()}_URL`,
+      hint: "set the variable to https://host:port of the service",
+    });
+  }
+}
+
+const PING_MS = 15_000;
+const FIRST_PAUSE_MS = 50;
+/** Beyond every address once: a service with one address (a virtual one) may have several replicas behind it. */
+const MORE_TRIES = 3;
+
+/**
+ * gRPC to whichever service a method belongs to, each side showing its certificate. Calls go round the service's
+ * addresses; a unary call whose connection failed is made again at the next one, which is safe because every call inside
+ * the mesh may be made twice: answers are the same, and writes are fenced or keyed.
+ */
+export function createMeshTransport({ places, tls, clock }: MeshTransportOptions): Transport {
+  const transports = new Map<string, readonly Transport[]>();
+  let turn = 0;
+
+  function transportsOf(method: DescMethod): readonly Transport[] {
+    const service = serviceName(method);
+    const known = transports.get(service);
+    if (known !== undefined) return known;
+    const urls = new Map(Object.entries(places)).get(service) ?? [];
+    if (urls.length === 0) throw new ServicePlaceMissingError(service);
+    const made = urls.map((baseUrl) =>
+      createGrpcTransport({
+        baseUrl,
+        nodeOptions: { ...tls, minVersion: "TLSv1.3" },
+        pingIntervalMs: PING_MS,
+        readMaxBytes: MESSAGE_BYTES,
+        writeMaxBytes: MESSAGE_BYTES,
+      }),
+    );
+    transports.set(service, made);
+    return made;
+  }
+
+  function next(all: readonly Transport[]): Transport {
+    turn = (turn + 1) % 1_000_000;
+    const chosen = all[turn % all.length];
+    if (chosen === undefined) throw new Error("a service has at least one address");
+    return chosen;
+  }
+
+  return {
+    async unary(method, signal, timeoutMs, header, message, contextValues) {
+      const all = transportsOf(method);
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await next(all).unary(method, signal, timeoutMs, header, message, contextValues);
+        } catch (error) {
+          if (!isConnectionLost(error, signal)) throw error;
+          if (tries >= all.length + MORE_TRIES) throw unreachable(method, error);
+          await pause(clock, tries < all.length ? 0 : FIRST_PAUSE_MS * 2 ** (tries - all.length));
+        }
+      }
+    },
+    async stream(method, signal, timeoutMs, header, input, contextValues) {
+      try {
+        return await next(transportsOf(method)).stream(method, signal, timeoutMs, header, input, contextValues);
+      } catch (error) {
+        throw isConnectionLost(error, signal) ? unreachable(method, error) : error;
+      }
+    },
+  };
+}
+
+/** `xcloudflow.planner.v1.PlannerService` belongs to `planner`. */
+function serviceName({ parent }: DescMethod): string {
+  return parent.typeName.split(".")[1] ?? parent.typeName;
+}
+
+const CONNECTION_CODES: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Aborted, Code.Canceled, Code.Internal]);
+
+/** What a member answers carries details of its own; what HTTP/2 and TLS say when a peer dies carries none. */
+export function isConnectionLost(error: unknown, signal: AbortSignal | undefined): boolean {
+  if (signal?.aborted === true || !(error instanceof ConnectError)) return false;
+  return error.details.length === 0 && error.cause !== undefined && CONNECTION_CODES.has(error.code);
+}
+
+function unreachable(method: DescMethod, cause: unknown): ConnectError {
+  return new ConnectError(`${serviceName(method)} cannot be reached`, Code.Unavailable, undefined, undefined, cause);
+}
