@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { ApiService } from "@xcloudflow/proto/api/v1/api_pb";
+import { TokenService } from "@xcloudflow/proto/api/v1/token_pb";
 import { AuditService } from "@xcloudflow/proto/audit/v1/audit_pb";
 import { Health } from "@xcloudflow/proto/grpc/health/v1/health_pb";
 import { ServerReflection } from "@xcloudflow/proto/grpc/reflection/v1/reflection_pb";
@@ -30,6 +31,7 @@ const SERVICES: readonly DescService[] = [
   RouterService,
   SecretsService,
   StateService,
+  TokenService,
 ];
 const methods = SERVICES.flatMap(({ methods: own }): readonly DescMethod[] => own);
 const callerWith = (...roles: Role[]): Caller => ({

@@ -21,6 +21,11 @@ export interface StoredToken {
 
 export interface TokenStore {
   add(tenant: string, token: StoredToken, event: XcfEvent): Promise<void>;
+  /**
+   * Has exactly this token, for one that configuration gives. A revoked one stays revoked, and one that was made by
+   * somebody else is left alone (`taken`). The event is written when something changes but the expiry.
+   */
+  keep(tenant: string, token: StoredToken, event: XcfEvent): Promise<Kept>;
   find(tenant: string, id: string): Promise<StoredToken | undefined>;
   /** Newest first. */
   list(tenant: string): Promise<readonly StoredToken[]>;
@@ -28,12 +33,40 @@ export interface TokenStore {
   revoke(tenant: string, id: string, at: Date, event: XcfEvent): Promise<boolean>;
 }
 
+export type Kept = "added" | "replaced" | "kept" | "revoked" | "taken";
+
 export function createTokenStore(database: Database<ApiTables>): TokenStore {
   return {
     async add(tenant, token, event) {
       await database.transaction(tenantScope("api", tenant, "add-token"), async (tx) => {
         await tx.insertInto("api.tokens").values(rowOf(token)).execute();
         await appendEvents(tx, "api", [event]);
+      });
+    },
+    async keep(tenant, token, event) {
+      return await database.transaction(tenantScope("api", tenant, "keep-token"), async (tx) => {
+        const { numInsertedOrUpdatedRows } = await tx
+          .insertInto("api.tokens")
+          .values(rowOf(token))
+          .onConflict((conflict) => conflict.columns(["tenant", "id"]).doNothing())
+          .executeTakeFirst();
+        if (numInsertedOrUpdatedRows === 1n) {
+          await appendEvents(tx, "api", [event]);
+          return "added";
+        }
+        const row = await tx
+          .selectFrom("api.tokens")
+          .select(["secret_hash", "created_by", "revoked_at"])
+          .where("id", "=", token.id)
+          .forUpdate()
+          .executeTakeFirstOrThrow();
+        if (row.created_by !== token.createdBy) return "taken";
+        const same = Buffer.compare(row.secret_hash, token.secretHash) === 0;
+        if (same && row.revoked_at !== null) return "revoked";
+        const changed = same ? { expires_at: token.expiresAt } : rowOf(token);
+        await tx.updateTable("api.tokens").set(changed).where("id", "=", token.id).execute();
+        if (!same) await appendEvents(tx, "api", [event]);
+        return same ? "kept" : "replaced";
       });
     },
     async find(tenant, id) {
