@@ -17,6 +17,7 @@ import { createApiClient, createClients } from "@xcloudflow/chassis/clients";
 import type { Clock } from "@xcloudflow/chassis/clock";
 import { createSystemClock } from "@xcloudflow/chassis/clock";
 import { createIds } from "@xcloudflow/chassis/ids";
+import { loadOrCreateKeyPair } from "@xcloudflow/chassis/keys";
 import { createLogger } from "@xcloudflow/chassis/logger";
 import { createMemoryBus } from "@xcloudflow/chassis/memory-bus";
 import { createMemoryTransport } from "@xcloudflow/chassis/memory-transport";
@@ -88,7 +89,15 @@ forEachDatabase("the public edge", [apiSchema, auditSchema], (fixture) => {
     const logger = createLogger({ level: "debug", now: () => clock.now(), write: (line) => void log.push(line) });
     const bus = createMemoryBus({ clock: system, onHandlerError: () => undefined });
     const interceptorOptions = { logger, clock, newReference: () => ids.next("err") };
-    audit = await createAuditService({ database, bus, clock: system, ids, logger, configFolder: folder });
+    audit = await createAuditService({
+      database,
+      bus,
+      clock: system,
+      ids,
+      logger,
+      signingKey: await loadOrCreateKeyPair(configFolder, "audit"),
+      checkpointFolder: join(configFolder, "checkpoints"),
+    });
     relay = createRelay({
       database,
       bus,

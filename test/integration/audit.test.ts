@@ -12,6 +12,7 @@ import { createClients, type ServiceClients } from "@xcloudflow/chassis/clients"
 import { createSystemClock } from "@xcloudflow/chassis/clock";
 import { encodeEvent, eventSubject, type XcfEvent } from "@xcloudflow/chassis/event";
 import { createIds } from "@xcloudflow/chassis/ids";
+import { loadOrCreateKeyPair } from "@xcloudflow/chassis/keys";
 import { createLogger } from "@xcloudflow/chassis/logger";
 import { createMemoryBus } from "@xcloudflow/chassis/memory-bus";
 import { createMemoryTransport } from "@xcloudflow/chassis/memory-transport";
@@ -64,7 +65,15 @@ async function openAudit(database: OwnedDatabase, configFolder: string) {
   const log: string[] = [];
   const bus = createMemoryBus({ clock, onHandlerError: () => undefined });
   const logger = createLogger({ level: "info", now: () => clock.now(), write: (line) => void log.push(line) });
-  const audit: AuditServiceInstance = await createAuditService({ database, bus, clock, ids, logger, configFolder });
+  const audit: AuditServiceInstance = await createAuditService({
+    database,
+    bus,
+    clock,
+    ids,
+    logger,
+    signingKey: await loadOrCreateKeyPair(configFolder, "audit"),
+    checkpointFolder: join(configFolder, "checkpoints"),
+  });
   const clients: ServiceClients = createClients(
     createMemoryTransport([audit.routes], { logger, clock, newReference: () => "ref" }),
   );

@@ -49,9 +49,8 @@ export async function createTerraformFixture(
 
   function startWorker(more: Partial<WorkerOptions> = {}): Worker {
     return createWorker({
-      orchestrator: plane.orchestrator,
-      state: plane.state,
-      secrets: plane.secrets,
+      clientsOf: () => plane,
+      tenant: "default",
       name: "worker-1",
       engines: [engine],
       clock,

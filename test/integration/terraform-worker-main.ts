@@ -15,10 +15,14 @@ const settings = z.object({ XCF_RPC: z.string(), XCF_STATE: z.string(), XCF_FOLD
 const transport = createConnectTransport({ baseUrl: settings.XCF_RPC, httpVersion: "1.1" });
 const environment = engineEnvironment(process.env);
 const clock = createSystemClock();
-createWorker({
+const clients = {
   orchestrator: createClient(OrchestratorService, transport),
   state: createClient(StateService, transport),
   secrets: createClient(SecretsService, transport),
+};
+createWorker({
+  clientsOf: () => clients,
+  tenant: "default",
   name: "worker-to-be-killed",
   engines: [await createTerraformEngine({ cacheRoot: `${settings.XCF_FOLDER}/cache`, environment, clock })],
   clock,

@@ -13,7 +13,7 @@ import { createClients, type ServiceClients } from "@xcloudflow/chassis/clients"
 import type { Clock } from "@xcloudflow/chassis/clock";
 import { createIds } from "@xcloudflow/chassis/ids";
 import { createAgeKeyEncryption } from "@xcloudflow/chassis/keyring-age";
-import { userConfigFolder } from "@xcloudflow/chassis/keys";
+import { loadOrCreateKeyPair, userConfigFolder } from "@xcloudflow/chassis/keys";
 import { createLogger, type Logger } from "@xcloudflow/chassis/logger";
 import { createMemoryBus } from "@xcloudflow/chassis/memory-bus";
 import { createMemoryTransport, type Routes } from "@xcloudflow/chassis/memory-transport";
@@ -133,7 +133,12 @@ export async function startEmbedded({ dir, environment, clock, version, initdb }
     folder: tmpdir(),
   });
   const policy = createPolicyService({ ...common, opa: chooseTool("opa", environment), folder: tmpdir() });
-  const audit = await createAuditService({ ...common, bus, configFolder: config });
+  const audit = await createAuditService({
+    ...common,
+    bus,
+    signingKey: await loadOrCreateKeyPair(config, "audit"),
+    checkpointFolder: join(config, "checkpoints"),
+  });
   const router = createRouter();
   const planner = createPlanner({
     router: clients.router,

@@ -7,9 +7,9 @@ import type { Engine } from "@xcloudflow/runner-host/engine";
 import { engineEnvironment } from "@xcloudflow/runner-host/engine-environment";
 import { EngineMissingError } from "@xcloudflow/runner-host/engine-errors";
 import { createMissingEngine } from "@xcloudflow/runner-host/missing-engine";
+import { asRunner } from "@xcloudflow/runner-host/worker-clients";
 import { createWorker, type Worker } from "@xcloudflow/runner-host/worker-loop";
 import { createTerraformEngine } from "@xcloudflow/runner-terraform/terraform-engine";
-import { callerClients } from "./caller-clients.ts";
 import { type Environment, findTool } from "./tool-places.ts";
 
 export interface WorkerSettings {
@@ -31,7 +31,8 @@ export async function startWorker(settings: WorkerSettings): Promise<Worker> {
   const { dir, cache, environment, clock, logger } = settings;
   const engines = await findEngines(settings);
   return createWorker({
-    ...callerClients(settings.clients, settings.tenant),
+    clientsOf: (tenant) => asRunner(settings.clients, "runner:embedded", tenant),
+    tenant: settings.tenant,
     name: `embedded-${hostname()}-${process.pid}`,
     engines,
     clock,

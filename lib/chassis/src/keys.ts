@@ -49,7 +49,7 @@ async function readKeyPair(path: string): Promise<KeyPair | undefined> {
   return parseKeyPair(path, text);
 }
 
-function parseKeyPair(path: string, text: string): KeyPair {
+export function parseKeyPair(path: string, text: string): KeyPair {
   try {
     const privateKey = createPrivateKey(text);
     if (privateKey.asymmetricKeyType === "ed25519") return { privateKey, publicKey: createPublicKey(privateKey) };

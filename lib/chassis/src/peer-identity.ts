@@ -69,7 +69,8 @@ export function callerOfPeer(peer: PeerIdentity, claimed: Caller | undefined): C
     return claimed;
   }
   const tenant = peer.tenant === "*" ? claimed?.tenant : peer.tenant;
-  if (tenant === undefined || !TENANT.test(tenant))
+  // `*` asks for whoever's task comes next; nothing else can be done in that name.
+  if (tenant === undefined || !(TENANT.test(tenant) || (tenant === "*" && peer.tenant === "*")))
     throw new PeerRefusedError("overreaching", `the call of runner pool ${peer.pool} names no tenant`);
   if (claimed !== undefined && claimed.tenant !== tenant)
     throw new PeerRefusedError("overreaching", `a runner of tenant ${tenant} may not work for ${claimed.tenant}`);

@@ -19,7 +19,11 @@ import { abandonScratch, createScratchRoot, type ScratchDirectory } from "./scra
 import { createAttempt } from "./worker-attempt.ts";
 import type { WorkerClients } from "./worker-clients.ts";
 
-export interface WorkerOptions extends WorkerClients {
+export interface WorkerOptions {
+  /** Clients whose calls are made for one tenant. */
+  readonly clientsOf: (tenant: string) => WorkerClients;
+  /** Whose tasks it takes; `*`: everybody's, where its identity allows that. */
+  readonly tenant: string;
   /** Unique among running workers; the orchestrator's rows name it. */
   readonly name: string;
   readonly engines: readonly Engine[];
@@ -58,17 +62,22 @@ export interface Worker {
 
 /** Starts a worker: it claims tasks for its engines and works on them until it is closed. */
 export function createWorker(options: WorkerOptions): Worker {
-  const { clock, logger, orchestrator } = options;
+  const { clock, logger } = options;
+  const clientsOf = memoize(options.clientsOf);
   const engines = new Map(options.engines.map((engine) => [engine.name, engine]));
   const scratchRoot = createScratchRoot(options.scratchRoot, options.leftoverGrace ?? 20_000);
-  const archives = createArchiveCache(options.state, join(options.cacheRoot, "archives"));
-  const leases = createLeaseKeeper({
-    worker: options.name,
-    orchestrator,
-    clock,
-    tickMilliseconds: options.tickMilliseconds ?? 500,
-    heartbeatMilliseconds: options.heartbeatMilliseconds ?? 3_000,
-  });
+  const archivesOf = memoize((tenant) =>
+    createArchiveCache(clientsOf(tenant).state, join(options.cacheRoot, "archives", tenant)),
+  );
+  const leasesOf = memoize((tenant) =>
+    createLeaseKeeper({
+      worker: options.name,
+      orchestrator: clientsOf(tenant).orchestrator,
+      clock,
+      tickMilliseconds: options.tickMilliseconds ?? 500,
+      heartbeatMilliseconds: options.heartbeatMilliseconds ?? 3_000,
+    }),
+  );
   const stopTimes = options.stopTimes ?? { afterInterrupt: 60_000, afterTerminate: 10_000 };
   const spawner = createEngineSpawner();
   const redactionKeys = new Map<string, Promise<Uint8Array>>();
@@ -76,9 +85,11 @@ export function createWorker(options: WorkerOptions): Worker {
   const running = new Set<AbortController>();
 
   async function work(assignment: Assignment): Promise<void> {
+    const spec = decodeDocument(taskSpecSchema, assignment.specDocument, `task ${assignment.task}`);
     const number = Number(assignment.attempt);
     const ending = new AbortController();
     const news = createNewsBuffer(clock);
+    const leases = leasesOf(spec.tenant);
     running.add(ending);
     leases.hold(
       {
@@ -97,12 +108,11 @@ export function createWorker(options: WorkerOptions): Worker {
     );
     let lost = false;
     try {
-      const spec = decodeDocument(taskSpecSchema, assignment.specDocument, `task ${assignment.task}`);
       const result = await attemptTask(assignment, spec, ending, news);
-      if (!lost) await report(assignment, result, news);
+      if (!lost) await report(spec.tenant, assignment, result, news);
     } catch (error) {
       logger.error("attempt ended without a result", { task: assignment.task, unit: assignment.unit, error });
-      if (!lost) await report(assignment, failedBeforeStart(error), news);
+      if (!lost) await report(spec.tenant, assignment, failedBeforeStart(error), news);
     } finally {
       leases.release(assignment.task);
       running.delete(ending);
@@ -120,7 +130,7 @@ export function createWorker(options: WorkerOptions): Worker {
       throw new EngineMissingError(spec.engine, "start a worker that has it; `xcf doctor` lists what is found");
     const number = Number(assignment.attempt);
     const recovery = {
-      state: options.state,
+      state: clientsOf(spec.tenant).state,
       attemptToken: assignment.attemptToken,
       unit: spec.address,
       engine,
@@ -141,8 +151,8 @@ export function createWorker(options: WorkerOptions): Worker {
         spec,
         number,
         attemptToken: assignment.attemptToken,
-        clients: options,
-        archives,
+        clients: clientsOf(spec.tenant),
+        archives: archivesOf(spec.tenant),
         scratch,
         signal: ending.signal,
         stateHttpAddress: options.stateHttpAddress,
@@ -176,6 +186,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   async function report(
+    tenant: string,
     assignment: Assignment,
     result: TaskResult,
     news: ReturnType<typeof createNewsBuffer>,
@@ -190,7 +201,7 @@ export function createWorker(options: WorkerOptions): Worker {
     };
     for (let tries = 0; ; tries += 1) {
       try {
-        await orchestrator.reportTask(request);
+        await clientsOf(tenant).orchestrator.reportTask(request);
         return;
       } catch (error) {
         if (isFinal(error)) {
@@ -210,7 +221,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const infos = options.engines.map(({ name, version }) => ({ name, version }));
     const waitSeconds = options.claimWaitSeconds ?? 20;
     const request = { worker: options.name, engines: infos, pool: options.pool ?? "", waitSeconds };
-    const { assignment } = await orchestrator.claimTask(request, { signal: closing.signal });
+    const { assignment } = await clientsOf(options.tenant).orchestrator.claimTask(request, { signal: closing.signal });
     return assignment;
   }
 
@@ -249,7 +260,7 @@ export function createWorker(options: WorkerOptions): Worker {
       if (cancel) for (const ending of running) ending.abort(new AttemptCanceledError("possible"));
       await Promise.all([...slots, swept]);
       await scratchRoot.drain();
-      leases.close();
+      for (const leases of leasesOf.made()) leases.close();
       spawner.close();
     },
   };
@@ -283,4 +294,15 @@ function failedBeforeStart(error: unknown): TaskResult {
     effects: "none",
     retryable: !missing,
   };
+}
+
+/** One of each, made when it is first asked for. */
+function memoize<T>(make: (key: string) => T): ((key: string) => T) & { made(): Iterable<T> } {
+  const known = new Map<string, T>();
+  const get = (key: string): T => {
+    const found = known.get(key) ?? make(key);
+    known.set(key, found);
+    return found;
+  };
+  return Object.assign(get, { made: () => known.values() });
 }

@@ -1,9 +1,8 @@
-import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { Bus } from "@xcloudflow/chassis/bus";
 import type { Clock } from "@xcloudflow/chassis/clock";
 import type { Ids } from "@xcloudflow/chassis/ids";
-import { loadOrCreateKeyPair } from "@xcloudflow/chassis/keys";
+import type { KeyPair } from "@xcloudflow/chassis/keys";
 import type { Logger } from "@xcloudflow/chassis/logger";
 import type { Database } from "@xcloudflow/database/database";
 import type { AuditTables } from "../migrations/audit-tables.ts";
@@ -19,8 +18,10 @@ export interface AuditServiceOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
-  /** The user's configuration folder: `audit.pem` signs checkpoints, `checkpoints/` keeps the newest of each log. */
-  readonly configFolder: string;
+  /** Signs checkpoints; kept outside the database. */
+  readonly signingKey: KeyPair;
+  /** Keeps the newest checkpoint of each log, outside the database. */
+  readonly checkpointFolder: string;
   /** Default `xcloudflow.local`. */
   readonly origin?: string;
 }
@@ -32,21 +33,17 @@ export interface AuditServiceInstance {
   close(): Promise<void>;
 }
 
-/**
- * Listens from the moment it resolves; start the relays afterwards.
- *
- * @throws {KeyUnusableError} when the signing key cannot be read or made.
- */
+/** Listens from the moment it resolves; start the relays afterwards. */
 export async function createAuditService(options: AuditServiceOptions): Promise<AuditServiceInstance> {
-  const { database, bus, clock, ids, logger, configFolder, origin = "xcloudflow.local" } = options;
+  const { database, bus, clock, ids, logger, signingKey, checkpointFolder, origin = "xcloudflow.local" } = options;
   const context: AuditContext = {
     database: database.withTables<AuditTables>(),
     clock,
     ids,
     logger,
-    signingKey: await loadOrCreateKeyPair(configFolder, "audit"),
+    signingKey,
     origin,
-    witness: createFileCheckpointWitness(join(configFolder, "checkpoints")),
+    witness: createFileCheckpointWitness(checkpointFolder),
   };
   const listener = await listenForEvents(context, bus);
   return { routes: auditRoutes(context), close: () => listener.close() };

@@ -47,3 +47,14 @@ export class SnapshotUnsafeError extends CodedError {
     super("SNAPSHOT_UNSAFE", "invalid", { where: path, what, hint });
   }
 }
+
+/** Thrown when a shared planner is asked for a repository that its operator has not allowed. */
+export class RepositoryForbiddenError extends CodedError {
+  constructor(repository: string) {
+    super("REPOSITORY_FORBIDDEN", "forbidden", {
+      where: repository.slice(0, 512),
+      what: "this control plane may not read the repository",
+      hint: "name it by the URL that an operator has allowed with XCF_REPOSITORIES",
+    });
+  }
+}

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
 import { createAppliedPointers } from "./applied-pointers.ts";
@@ -7,6 +8,7 @@ import type { PlannerContext, PolicyClient, RouterClient, SecretsClient, StateCl
 import { createPlannerRpc } from "./planner-rpc.ts";
 import { createRemoteModules } from "./remote-modules.ts";
 import { createRepositories } from "./repositories.ts";
+import { createRepositoryMirrors } from "./repository-mirror.ts";
 import { createRouteAsker } from "./route-asker.ts";
 
 export interface PlannerOptions {
@@ -20,6 +22,8 @@ export interface PlannerOptions {
   readonly cacheDirectory: string;
   /** Transports that `git::` modules may use; `https` and `ssh` unless the operator allows more. */
   readonly transports?: readonly string[];
+  /** Prefixes of the repositories that may be read, folders or URLs; absent (one user's own machine): any folder. */
+  readonly repositories?: readonly string[];
 }
 
 export interface Planner {
@@ -39,8 +43,10 @@ export function createPlanner({
   git = DEFAULT_GIT,
   cacheDirectory,
   transports = ["https", "ssh"],
+  repositories: allowed,
 }: PlannerOptions): Planner {
-  const repositories = createRepositories(git);
+  const mirrors = createRepositoryMirrors(git, { cacheDirectory: join(cacheDirectory, "repositories"), transports });
+  const repositories = createRepositories(git, allowed === undefined ? undefined : { allowed, mirrors });
   const remote = createRemoteModules(git, { cacheDirectory, transports });
   const context: PlannerContext = {
     policy,

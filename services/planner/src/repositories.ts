@@ -1,6 +1,8 @@
 import { type Git, openGit } from "./git-cli.ts";
-import { RepositoryUnreadableError } from "./git-errors.ts";
+import { RepositoryForbiddenError, RepositoryUnreadableError } from "./git-errors.ts";
 import type { GitSettings } from "./git-process-cli.ts";
+import type { RepositoryMirrors } from "./repository-mirror.ts";
+import { isAllowedRepository, isRepositoryUrl } from "./repository-place.ts";
 import { createRepositoryReader, type RepositoryReader } from "./repository-reader.ts";
 import { createTreeReader, type TreeReader } from "./tree-reader.ts";
 
@@ -12,31 +14,47 @@ export interface OpenRepository {
 }
 
 export interface Repositories {
-  /** @throws {RepositoryUnreadableError} */
+  /**
+   * A repository by its URL is fetched first, so that what has been pushed is seen.
+   *
+   * @throws {RepositoryUnreadableError} @throws {RepositoryForbiddenError}
+   */
   open(repository: string): Promise<OpenRepository>;
   close(): void;
 }
 
+/** Whose repositories a shared planner reads; without it, any folder its one user names. */
+export interface RepositoryRules {
+  /** Prefixes: `https://git.example/infra/`, or a folder. */
+  readonly allowed: readonly string[];
+  readonly mirrors: RepositoryMirrors;
+}
+
 /** Opens each repository once and keeps it open. */
-export function createRepositories(settings: GitSettings): Repositories {
+export function createRepositories(settings: GitSettings, rules?: RepositoryRules): Repositories {
   const opened = new Map<string, Promise<OpenRepository>>();
+
+  function keepOpen(folder: string): Promise<OpenRepository> {
+    const known = opened.get(folder);
+    if (known !== undefined) return known;
+    const opening = openGit(folder, settings).then((git) => ({
+      git,
+      trees: createTreeReader(git),
+      reader: createRepositoryReader(),
+    }));
+    opened.set(folder, opening);
+    opening.catch(() => opened.delete(folder));
+    return opening;
+  }
+
   return {
-    open(repository) {
-      const known = opened.get(repository);
-      if (known !== undefined) return known;
-      if (/^[a-z+]+:\/\//.test(repository)) {
-        return Promise.reject(
-          new RepositoryUnreadableError(repository, "it is not a folder of this machine; clone it first"),
-        );
-      }
-      const opening = openGit(repository, settings).then((git) => ({
-        git,
-        trees: createTreeReader(git),
-        reader: createRepositoryReader(),
-      }));
-      opened.set(repository, opening);
-      opening.catch(() => opened.delete(repository));
-      return opening;
+    async open(repository) {
+      if (rules !== undefined && !isAllowedRepository(repository, rules.allowed))
+        throw new RepositoryForbiddenError(repository);
+      if (!isRepositoryUrl(repository)) return await keepOpen(repository);
+      if (rules === undefined)
+        throw new RepositoryUnreadableError(repository, "it is not a folder of this machine; clone it first");
+      return await keepOpen(await rules.mirrors.refresh(repository));
     },
     close() {
       for (const opening of opened.values())

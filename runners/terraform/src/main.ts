@@ -1,0 +1,66 @@
+import { createServer } from "node:http";
+import { hostname } from "node:os";
+import { listen } from "@xcloudflow/chassis/listen";
+import { runRunner } from "@xcloudflow/chassis/mesh-process";
+import { count, placeList } from "@xcloudflow/chassis/mesh-settings";
+import { createStateProxy } from "@xcloudflow/chassis/state-proxy";
+import { engineEnvironment } from "@xcloudflow/runner-host/engine-environment";
+import { asRunner } from "@xcloudflow/runner-host/worker-clients";
+import { createWorker } from "@xcloudflow/runner-host/worker-loop";
+import { z } from "zod";
+import { createTerraformEngine } from "./terraform-engine.ts";
+
+await runRunner({
+  name: "runner-terraform",
+  environment: process.env,
+  calls: ["orchestrator", "state", "secrets"],
+  settings: z.object({
+    XCF_POOL: z.string(),
+    XCF_TENANT: z.string().default("*"),
+    XCF_CONCURRENCY: count.default(2),
+    XCF_SCRATCH: z.string(),
+    XCF_CACHE: z.string(),
+    XCF_TOOL_TERRAFORM: z.string().optional(),
+    XCF_TOOL_TOFU: z.string().optional(),
+    XCF_TERRAFORM_CLI_CONFIG: z.string().optional(),
+    XCF_STATE_URL: placeList,
+  }),
+  async start({ clients, clock, logger, tls }, settings) {
+    const environment = engineEnvironment(process.env);
+    const { XCF_TOOL_TERRAFORM: terraform, XCF_TOOL_TOFU: tofu, XCF_TERRAFORM_CLI_CONFIG: cliConfigFile } = settings;
+    const binary = terraform ?? tofu;
+    const engine = await createTerraformEngine({
+      ...(binary === undefined ? {} : { binary }),
+      alternatives: { ...(terraform === undefined ? {} : { terraform }), ...(tofu === undefined ? {} : { tofu }) },
+      ...(cliConfigFile === undefined ? {} : { cliConfigFile }),
+      cacheRoot: settings.XCF_CACHE,
+      environment,
+      clock,
+    });
+    const states = createStateProxy(settings.XCF_STATE_URL, tls, logger);
+    const stateServer = createServer(states.handler);
+    const { url } = await listen(stateServer, { host: "127.0.0.1", port: 0 });
+    const worker = createWorker({
+      clientsOf: (tenant) => asRunner(clients, `runner:${settings.XCF_POOL}`, tenant),
+      tenant: settings.XCF_TENANT,
+      name: `${settings.XCF_POOL}-${hostname()}-${process.pid}`,
+      engines: [engine],
+      pool: settings.XCF_POOL,
+      clock,
+      logger,
+      scratchRoot: settings.XCF_SCRATCH,
+      cacheRoot: settings.XCF_CACHE,
+      stateHttpAddress: url,
+      concurrency: settings.XCF_CONCURRENCY,
+      environment,
+    });
+    return {
+      async close() {
+        await worker.close();
+        states.close();
+        stateServer.closeAllConnections();
+        stateServer.close();
+      },
+    };
+  },
+});

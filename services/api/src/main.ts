@@ -1,0 +1,76 @@
+import { readFile } from "node:fs/promises";
+import { openMeshBus } from "@xcloudflow/chassis/mesh-bus";
+import { runService } from "@xcloudflow/chassis/mesh-process";
+import { listenAddress, placeList } from "@xcloudflow/chassis/mesh-settings";
+import { natsConfigShape } from "@xcloudflow/chassis/nats-connection";
+import { servePublic } from "@xcloudflow/chassis/serve-public";
+import { edgeInterceptors } from "@xcloudflow/chassis/server-interceptors";
+import { createStateProxy } from "@xcloudflow/chassis/state-proxy";
+import { databaseSettings, openServiceDatabase } from "@xcloudflow/database/service-database";
+import { startServiceRelay } from "@xcloudflow/database/service-relay";
+import { z } from "zod";
+import type { ApiTables } from "../migrations/api-tables.ts";
+import { apiSchema } from "../migrations/migrations.ts";
+import { keepAdminToken, readAdminToken } from "./admin-token.ts";
+import type { ApiContext } from "./api-context.ts";
+import { apiRoutes } from "./api-rpc.ts";
+import { createApiService } from "./api-service.ts";
+import { tokenRoutes } from "./token-rpc.ts";
+
+await runService({
+  name: "api",
+  environment: process.env,
+  calls: ["orchestrator", "state", "policy", "audit"],
+  settings: z.object({
+    ...databaseSettings,
+    ...natsConfigShape,
+    XCF_PUBLIC_LISTEN: listenAddress,
+    XCF_PUBLIC_TLS_CERT: z.string().optional(),
+    XCF_PUBLIC_TLS_KEY: z.string().optional(),
+    XCF_ADMIN_TOKEN: z.string().optional(),
+    XCF_VERSION: z.string().default("0.1.0"),
+    XCF_STATE_URL: placeList,
+  }),
+  async start(member, settings) {
+    const { clock, ids, logger } = member;
+    const database = await openServiceDatabase(member, settings, apiSchema);
+    const { bus, close: closeBus } = await openMeshBus(member, settings);
+    const context: ApiContext = {
+      database: database.withTables<ApiTables>(),
+      clients: member.clients,
+      clock,
+      ids,
+      logger,
+      version: settings.XCF_VERSION,
+      mode: "mesh",
+    };
+    const api = createApiService(context);
+    if (settings.XCF_ADMIN_TOKEN !== undefined) await keepAdminToken(context, readAdminToken(settings.XCF_ADMIN_TOKEN));
+    const relay = startServiceRelay(member, database, bus, "api");
+    const states = createStateProxy(settings.XCF_STATE_URL, member.tls, logger);
+    const edge = await servePublic({
+      routes: [apiRoutes(context, api)],
+      interceptors: edgeInterceptors({ logger, clock, newReference: () => ids.next("err") }),
+      authenticate: api.authenticate,
+      listen: settings.XCF_PUBLIC_LISTEN,
+      fallback: states.handler,
+      ...(await publicTls(settings.XCF_PUBLIC_TLS_CERT, settings.XCF_PUBLIC_TLS_KEY)),
+    });
+    logger.info("open to the public", { address: edge.address.url });
+    return {
+      routes: [tokenRoutes(api)],
+      async close() {
+        await edge.close();
+        states.close();
+        await relay.close();
+        await closeBus();
+        await database.close();
+      },
+    };
+  },
+});
+
+async function publicTls(cert: string | undefined, key: string | undefined) {
+  if (cert === undefined || key === undefined) return {};
+  return { tls: { cert: await readFile(cert), key: await readFile(key) } };
+}

@@ -1,0 +1,44 @@
+import { readKeyPairFile } from "@xcloudflow/chassis/key-files";
+import { openMeshBus } from "@xcloudflow/chassis/mesh-bus";
+import { runService } from "@xcloudflow/chassis/mesh-process";
+import { natsConfigShape } from "@xcloudflow/chassis/nats-connection";
+import { databaseSettings, openServiceDatabase } from "@xcloudflow/database/service-database";
+import { z } from "zod";
+import { auditSchema } from "../migrations/migrations.ts";
+import { createAuditService } from "./audit-service.ts";
+
+await runService({
+  name: "audit",
+  environment: process.env,
+  calls: [],
+  settings: z.object({
+    ...databaseSettings,
+    ...natsConfigShape,
+    XCF_AUDIT_KEY: z.string(),
+    /** Begins the name of every log: a host name one owns. */
+    XCF_AUDIT_ORIGIN: z.string(),
+    /** Keeps the newest checkpoint of each log, apart from the database. */
+    XCF_AUDIT_CHECKPOINTS: z.string(),
+  }),
+  async start(member, settings) {
+    const signingKey = await readKeyPairFile(settings.XCF_AUDIT_KEY);
+    const database = await openServiceDatabase(member, settings, auditSchema);
+    const { bus, close: closeBus } = await openMeshBus(member, settings);
+    const audit = await createAuditService({
+      ...member,
+      database,
+      bus,
+      signingKey,
+      checkpointFolder: settings.XCF_AUDIT_CHECKPOINTS,
+      origin: settings.XCF_AUDIT_ORIGIN,
+    });
+    return {
+      routes: [audit.routes],
+      async close() {
+        await audit.close();
+        await closeBus();
+        await database.close();
+      },
+    };
+  },
+});
