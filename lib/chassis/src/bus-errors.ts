@@ -20,3 +20,15 @@ export class BusClosedError extends CodedError {
     });
   }
 }
+
+/** Thrown when a message could not be handed over; publishing it again with the same id is safe. */
+export class BusUnavailableError extends CodedError {
+  constructor(where: string, cause: unknown) {
+    super("BUS_UNAVAILABLE", "unavailable", {
+      what: "the event bus did not take the message",
+      where,
+      hint: "nothing is lost: it is published again from the outbox once NATS answers",
+      cause,
+    });
+  }
+}
