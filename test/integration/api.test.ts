@@ -95,8 +95,8 @@ forEachDatabase("the public edge", [apiSchema, auditSchema], (fixture) => {
       clock: system,
       ids,
       logger,
-      signingKey: await loadOrCreateKeyPair(configFolder, "audit"),
-      checkpointFolder: join(configFolder, "checkpoints"),
+      signingKey: await loadOrCreateKeyPair(folder, "audit"),
+      checkpointFolder: join(folder, "checkpoints"),
     });
     relay = createRelay({
       database,
