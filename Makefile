@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check tools tools-all bench proto pack simulate clean
+.PHONY: help install demo mesh test check tools tools-all bench proto pack simulate clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,8 +11,15 @@ help: ## show this
 install: ## npm packages, only when the lockfile says something else than what is there
 	@node tools/install.js
 
-demo: tools ## a commit becomes applied infrastructure, with real engines, one screen a step
-	@node examples/shop/demo.ts
+MODE ?= embedded
+
+demo: tools ## a commit becomes applied infrastructure, with real engines, one screen a step (MODE=mesh: over the mesh)
+	@if [ "$(MODE)" = mesh ]; then node tools/tools.ts build nats-server; fi
+	@MODE=$(MODE) node examples/shop/demo.ts
+
+mesh: tools ## the whole mesh on this machine without containers, until Ctrl-C
+	@node tools/tools.ts build nats-server
+	@node deploy/mesh/src/main.ts
 
 test: tools ## static checks and every suite; ends with `N passed, N failed`
 	@node tools/run-tests.ts

@@ -3,6 +3,7 @@ import { access, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { readPublicKey } from "@xcloudflow/chassis/key-files";
 import { loadOrCreateKeyPair, userConfigFolder } from "@xcloudflow/chassis/keys";
 import { parseCheckpointFile } from "@xcloudflow/model/audit-export";
 import { verifyExport } from "@xcloudflow/model/audit-verification";
@@ -55,7 +56,7 @@ async function verifyFiles(
     throw explainFileError(error, checkpoint, "read");
   });
   const local = options.key === undefined ? await findLocalKey(surroundings, signed) : undefined;
-  const verifierKey = options.key ?? local;
+  const verifierKey = options.key === undefined ? local : await readGivenKey(surroundings, options.key, signed);
   // Opened first: readline would hide why it cannot be.
   const stream = createReadStream(log, "utf8");
   await new Promise((opened, failed) => stream.once("open", opened).once("error", failed)).catch((error: unknown) => {
@@ -74,6 +75,17 @@ async function verifyFiles(
         : text,
     ),
   });
+}
+
+/** A verifier key as the checkpoint format writes it, or a file with the public key in PEM. */
+async function readGivenKey({ directory }: Surroundings, given: string, signed: string): Promise<string> {
+  const path = resolve(directory, given);
+  const isFile = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (!isFile) return given;
+  return noteVerifier(parseCheckpoint(parseCheckpointFile(signed).note).origin, await readPublicKey(path)).text;
 }
 
 /** The key this account's control planes sign with, under the log's name; undefined where none was ever made. */

@@ -14,6 +14,8 @@ export interface MeshFolder {
   readonly attemptKey: string;
   readonly attemptPublicKey: string;
   readonly auditKey: string;
+  /** For `xcf audit verify --key`. */
+  readonly auditPublicKey: string;
   readonly ageKey: string;
   /** Paths of a process's certificate and key; `nats` for the server. */
   certificateOf(name: string): { readonly cert: string; readonly key: string };
@@ -53,6 +55,7 @@ export async function prepareMeshFolder(
     attemptKey: file("attempt.pem"),
     attemptPublicKey: file("attempt.pub.pem"),
     auditKey: file("audit.pem"),
+    auditPublicKey: file("audit.pub.pem"),
     ageKey: file("age.key"),
     certificateOf: (name) => ({ cert: file("tls", `${name}.pem`), key: file("tls", `${name}.key`) }),
     async folder(...names) {

@@ -108,7 +108,7 @@ export const catchTampering: Step = async (stage) => {
     says: [/approval\.given +lee@shop\.example/, /approval\.denied +dana@shop\.example/],
   });
   await stage.xcf(LEE, "audit export --log audit.jsonl --checkpoint audit.checkpoint", { code: 0 });
-  await stage.xcf(LEE, "audit verify --log audit.jsonl --checkpoint audit.checkpoint", {
+  await stage.xcf(LEE, `audit verify --log audit.jsonl --checkpoint audit.checkpoint${stage.verifyWith}`, {
     code: 0,
     says: ["Intact"],
   });
@@ -120,7 +120,7 @@ export const catchTampering: Step = async (stage) => {
   lines[line] = lines[line]?.replaceAll("lee@shop.example", "mia@shop.example") ?? "";
   await writeFile(path, lines.join("\n"));
   stage.type(DANA, `sed -i '${line + 1} s/lee@shop.example/mia@shop.example/g' audit.jsonl`);
-  await stage.xcf(LEE, "audit verify --log audit.jsonl --checkpoint audit.checkpoint", {
+  await stage.xcf(LEE, `audit verify --log audit.jsonl --checkpoint audit.checkpoint${stage.verifyWith}`, {
     code: 1,
     meaning: "tampered with",
     says: ["Tampered with"],

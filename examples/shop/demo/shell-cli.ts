@@ -16,14 +16,18 @@ export interface Shell {
 
 const LONGEST_MS = 120_000;
 
-/** @param launcher path of `bin/xcf.js` */
+/**
+ * @param launcher path of `bin/xcf.js`
+ * @param identify the variables that tell the control plane who somebody is
+ */
 export function createShell(
   folder: string,
   launcher: string,
   environment: Readonly<Record<string, string | undefined>>,
+  identify: (person: Person) => Readonly<Record<string, string>>,
 ): Shell {
   const clean = Object.fromEntries(Object.entries(environment).filter(([name]) => !/^(XCF_(?!TOOL_)|GIT_)/.test(name)));
-  const run = (program: string, words: readonly string[], extra: Record<string, string>): Promise<Ended> =>
+  const run = (program: string, words: readonly string[], extra: Readonly<Record<string, string>>): Promise<Ended> =>
     new Promise((resolve, reject) => {
       const child = spawn(program, words, {
         cwd: folder,
@@ -42,8 +46,7 @@ export function createShell(
     });
   return {
     folder,
-    xcf: ({ email, groups }, words) =>
-      run(process.execPath, [launcher, ...words], { XCF_USER: email, XCF_GROUPS: groups.join(",") }),
+    xcf: (person, words) => run(process.execPath, [launcher, ...words], identify(person)),
     git: ({ name, email }, words) =>
       run("git", ["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null", ...words], {
         GIT_CONFIG_NOSYSTEM: "1",

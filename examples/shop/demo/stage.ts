@@ -45,6 +45,8 @@ export interface Stage {
   readonly folder: string;
   /** Names that later steps come back to. */
   readonly recall: Map<string, string>;
+  /** Words that `audit verify` needs where the key is not this account's. */
+  readonly verifyWith: string;
   /** Makes the folder a repository with a first commit. */
   begin(person: Person): Promise<void>;
   tell(title: string, prose: string): void;
@@ -62,7 +64,7 @@ export interface Stage {
   edit(person: Person, file: string, from: string, to: string, message: string): Promise<void>;
 }
 
-export function createStage(shell: Shell, screen: Screen): Stage {
+export function createStage(shell: Shell, screen: Screen, verifyWith: readonly string[]): Stage {
   const show = (typed: string, { code, text }: Ended, expected: Expectation): string => {
     screen.answer(text, expected.keep ?? []);
     check(typed, { code, text }, expected);
@@ -76,6 +78,7 @@ export function createStage(shell: Shell, screen: Screen): Stage {
   return {
     folder: shell.folder,
     recall: new Map(),
+    verifyWith: verifyWith.map((word) => ` ${word}`).join(""),
     async begin(person) {
       await git(person, ["init", "-q", "-b", "main"]);
       await git(person, ["config", "user.name", person.name]);

@@ -234,7 +234,9 @@ export function createWorker(options: WorkerOptions): Worker {
       } catch (error) {
         if (closing.signal.aborted) return;
         failures += 1;
-        logger.warn("claiming a task failed", { worker: options.name, failures, error });
+        // Said at the first failure and then ever more seldom: a control plane that is away is away for all workers.
+        if (Number.isInteger(Math.log2(failures)))
+          logger.warn("claiming a task failed", { worker: options.name, failures, error: messageOf(error) });
         await pause(clock, retryDelay(failures), closing.signal).catch(() => undefined);
       }
     }
@@ -267,6 +269,10 @@ export function createWorker(options: WorkerOptions): Worker {
 }
 
 const REPORT_TRIES = 20;
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 /** 0.1 s, doubling up to 5 s. */
 function retryDelay(failures: number): number {
