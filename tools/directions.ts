@@ -97,7 +97,7 @@ function checkText(file: SourceFile): string[] {
   const problems: string[] = [];
   const lines = file.text.trimEnd().split("\n").length;
   if (lines > longestFile) problems.push(`${file.path}:${longestFile}  has ${lines} lines; split it by noun`);
-  if (/(^|\/)main\.ts$/.test(file.path) || file.path.startsWith("bin/")) return problems;
+  if (/(^|[/-])main\.ts$/.test(file.path) || file.path.startsWith("bin/")) return problems;
   const code = blankComments(file.text);
   for (const match of code.matchAll(/\bprocess\s*(?:\.|\?\.)\s*env\b|\{[^}]*\benv\b[^}]*\}\s*from\s*"node:process"/g)) {
     problems.push(`${file.path}:${lineAt(code, match.index)}  process.env belongs in main.ts; pass what is needed in`);
