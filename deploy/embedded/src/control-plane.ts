@@ -22,10 +22,12 @@ import type { NodeHandler } from "@xcloudflow/chassis/serve";
 import { internalInterceptors } from "@xcloudflow/chassis/server-interceptors";
 import { migrate } from "@xcloudflow/database/migrate";
 import { createPgliteDatabase } from "@xcloudflow/database/pglite-database";
+import { SecretText } from "@xcloudflow/model/secret-text";
 import { DEFAULT_TIMING } from "@xcloudflow/orchestrator/orchestrator-context";
 import { createOrchestrator } from "@xcloudflow/orchestrator/orchestrator-service";
 import { createSqlOrchestratorStore } from "@xcloudflow/orchestrator/sql-orchestrator-store";
 import { createPlanner } from "@xcloudflow/planner/planner-service";
+import { registryTokenVariable } from "@xcloudflow/planner/registry-client";
 import { createPolicyService } from "@xcloudflow/policy/policy-service";
 import { OrchestratorService } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
@@ -147,6 +149,12 @@ export async function startEmbedded({ dir, environment, clock, version, initdb }
     state: clients.state,
     cacheDirectory: join(cache, "modules"),
     transports: (environment.XCF_GIT_TRANSPORTS ?? "https,ssh").split(","),
+    registries: {
+      readToken: (host) => {
+        const token = environment[registryTokenVariable(host)];
+        return token === undefined || token === "" ? undefined : new SecretText(token);
+      },
+    },
   });
   const orchestrator = createOrchestrator({
     store,

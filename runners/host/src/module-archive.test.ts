@@ -13,8 +13,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { readArchive } from "@xcloudflow/model/tar-archive";
 import fc from "fast-check";
-import { readArchive, unpackArchive } from "./module-archive.ts";
+import { unpackArchive } from "./module-archive.ts";
 
 describe("module archives", () => {
   let folder: string;

@@ -8,6 +8,8 @@ import type { EngineName } from "@xcloudflow/model/route-settings";
 import { z } from "zod";
 import type { ClosureProblem, ClosureRequest } from "./closure.ts";
 import type { ModulePacker, PackedModule } from "./module-packer.ts";
+import { RegistryModuleUnavailableError } from "./registry-errors.ts";
+import type { RegistryHosts, RegistryModules } from "./registry-modules.ts";
 import { type RemoteModule, type RemoteModules, RemoteModuleUnavailableError } from "./remote-modules.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { Tree } from "./tree.ts";
@@ -26,37 +28,48 @@ export interface LoadedModule {
   readonly engineConfig: JsonObject;
 }
 
-/** Where the folders of modules are: the repository's snapshot, and what has been fetched for `git::` references. */
+/** What fetches the modules that are not in the repository. */
+export interface ModuleFetchers {
+  readonly remote: RemoteModules;
+  readonly registry: RegistryModules;
+  /** From the governing commit: a proposal cannot point at another registry. */
+  readonly hosts: RegistryHosts;
+}
+
+/** Where the folders of modules are: the repository's snapshot, and what has been fetched for other references. */
 export interface ModuleSources {
   readonly snapshot: Snapshot;
   readonly fetched: ReadonlyMap<string, RemoteModule | Problem>;
 }
 
-/** Fetches every `git::` module that units name, each once. What cannot be fetched is a problem where it is named. */
+/** Fetches every `git::` and `registry://` module that units name, each once. What cannot be fetched is a problem where it is named. */
 export async function fetchModules(
   snapshot: Snapshot,
   units: readonly DeclaredUnit[],
-  remote: RemoteModules,
+  { remote, registry, hosts }: ModuleFetchers,
 ): Promise<ModuleSources> {
   const wanted = new Map<string, DeclaredUnit>();
-  for (const unit of units) if (unit.ref.kind === "git") wanted.set(remoteKey(unit.ref), unit);
+  for (const unit of units) if (unit.ref.kind !== "local") wanted.set(remoteKey(unit.ref), unit);
   const fetched = new Map<string, RemoteModule | Problem>();
   await Promise.all(
     [...wanted].map(async ([key, unit]) => {
-      if (unit.ref.kind !== "git") return;
+      const { ref } = unit;
+      if (ref.kind === "local") return;
       try {
-        fetched.set(key, await remote.fetch(unit.ref.url, unit.ref.ref));
+        fetched.set(key, ref.kind === "git" ? await remote.fetch(ref.url, ref.ref) : await registry.fetch(ref, hosts));
       } catch (error) {
-        if (!(error instanceof RemoteModuleUnavailableError)) throw error;
-        fetched.set(key, problemAtRef(unit, { code: error.code, message: error.what, hint: error.hint ?? "" }));
+        if (!(error instanceof RemoteModuleUnavailableError || error instanceof RegistryModuleUnavailableError))
+          throw error;
+        const message = error instanceof RegistryModuleUnavailableError ? `${error.where}: ${error.what}` : error.what;
+        fetched.set(key, problemAtRef(unit, { code: error.code, message, hint: error.hint ?? "" }));
       }
     }),
   );
   return { snapshot, fetched };
 }
 
-function remoteKey({ url, ref }: Extract<ModuleRef, { kind: "git" }>): string {
-  return `${ref} ${url}`;
+function remoteKey(ref: Exclude<ModuleRef, { kind: "local" }>): string {
+  return ref.kind === "git" ? `${ref.ref} ${ref.url}` : JSON.stringify(ref);
 }
 
 /** Engines that a unit's module folder speaks of, undefined where it cannot be looked into. */
@@ -142,23 +155,17 @@ function requestOf(
   const { ref } = unit;
   const common = { terraform: engine === "terraform", files: { snapshot, paths: varFiles } };
   if (ref.kind === "local") return { ...common, snapshot, prefix: "", folder: ref.path };
-  if (ref.kind === "registry") {
-    const message = `modules are not taken from a registry yet (${ref.namespace}/${ref.name}/${ref.system})`;
-    problems.push(
-      problemAtRef(unit, {
-        code: "REGISTRY_UNSUPPORTED",
-        message,
-        hint: "use git::<url>//<folder>?ref=<commit>, or a module of this repository that calls it",
-      }),
-    );
-    return undefined;
-  }
   const remote = fetched.get(remoteKey(ref));
   if (remote === undefined || !("snapshot" in remote)) {
     if (remote !== undefined) problems.push(remote);
     return undefined;
   }
-  return { ...common, snapshot: remote.snapshot, prefix: remote.prefix, folder: rootOf(ref.directory) };
+  return {
+    ...common,
+    snapshot: remote.snapshot,
+    prefix: remote.prefix,
+    folder: remote.folder ?? rootOf(ref.kind === "git" ? ref.directory : "."),
+  };
 }
 
 const varFilesSchema = z.array(z.string().min(1).max(1_000));

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { lstat, open, readlink, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { type FileEntry, treeOfFiles } from "./file-tree.ts";
 import type { Git } from "./git-cli.ts";
 import { RepositoryUnreadableError, SnapshotUnsafeError } from "./git-errors.ts";
 import { buildSnapshot, type Snapshot } from "./snapshot.ts";
-import { makeTree, type Tree, type TreeEntry, type TreeLeaf } from "./tree.ts";
+import type { TreeLeaf } from "./tree.ts";
 import type { TreeReader } from "./tree-reader.ts";
 
 /** The files of a commit, read from git's objects: whatever the work tree holds does not matter. */
@@ -33,7 +34,7 @@ export async function snapshotWorkTree(git: Git, commit: string): Promise<Snapsh
   const root = await realpath(workTree);
   const paths = (await git.listWorkTree()).sort();
   const realFolders = new Map<string, boolean>();
-  const files: WorkTreeFile[] = [];
+  const files: FileEntry[] = [];
   for (const path of paths) {
     const folder = dirname(path);
     let real = realFolders.get(folder);
@@ -48,7 +49,7 @@ export async function snapshotWorkTree(git: Git, commit: string): Promise<Snapsh
   return buildSnapshot({
     commit,
     dirty: true,
-    root: treeOfFiles(files),
+    root: treeOfFiles(files, "work-tree"),
     read: async (wanted) => {
       const contents = new Map<string, Buffer>();
       for (const { path, oid } of wanted) {
@@ -61,15 +62,7 @@ export async function snapshotWorkTree(git: Git, commit: string): Promise<Snapsh
   });
 }
 
-interface WorkTreeFile extends TreeLeaf {
-  readonly path: string;
-}
-
-async function readEntry(
-  root: string,
-  path: string,
-  contents?: Map<string, Buffer>,
-): Promise<WorkTreeFile | undefined> {
+async function readEntry(root: string, path: string, contents?: Map<string, Buffer>): Promise<FileEntry | undefined> {
   const absolute = join(root, path);
   const stats = await lstat(absolute).catch(() => undefined);
   if (stats === undefined) return undefined;
@@ -91,52 +84,8 @@ function keep(
   kind: TreeLeaf["kind"],
   content: Buffer,
   contents: Map<string, Buffer> | undefined,
-): WorkTreeFile {
+): FileEntry {
   const oid = createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
   contents?.set(oid, content);
   return { path, kind, oid };
-}
-
-/** Folders get identities made of their contents' ids; they are never mistaken for git's. */
-function treeOfFiles(files: readonly WorkTreeFile[]): Tree {
-  const folders = new Map<string, Map<string, TreeEntry>>([["", new Map()]]);
-  const membersOf = (folder: string): Map<string, TreeEntry> => {
-    const known = folders.get(folder);
-    if (known !== undefined) return known;
-    const made = new Map<string, TreeEntry>();
-    folders.set(folder, made);
-    membersOf(parentOf(folder));
-    return made;
-  };
-  for (const { path, kind, oid } of files) membersOf(parentOf(path)).set(nameOf(path), { kind, oid });
-  // The deepest first: a folder is made when everything in it is.
-  const paths = [...folders.keys()].sort((a, b) => depthOf(b) - depthOf(a));
-  let root = makeTree("", []);
-  for (const path of paths) {
-    const members = [...membersOf(path)].sort(([a], [b]) => (a < b ? -1 : 1));
-    const tree = makeTree(identityOf(members), members);
-    if (path === "") root = tree;
-    else membersOf(parentOf(path)).set(nameOf(path), tree);
-  }
-  return root;
-}
-
-function identityOf(members: readonly (readonly [string, TreeEntry])[]): string {
-  const hash = createHash("sha256");
-  for (const [name, entry] of members) {
-    hash.update(`${entry.kind} ${entry.kind === "tree" ? entry.identity : entry.oid} ${name}\0`);
-  }
-  return `work-tree:${hash.digest("hex")}`;
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(path.lastIndexOf("/"), 0));
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
-
-function depthOf(path: string): number {
-  return path === "" ? 0 : path.split("/").length;
 }

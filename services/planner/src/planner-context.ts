@@ -6,6 +6,7 @@ import type { StateService } from "@xcloudflow/proto/state/v1/state_pb";
 import type { AppliedPointers } from "./applied-pointers.ts";
 import type { GitSettings } from "./git-process-cli.ts";
 import type { ModulePacker } from "./module-packer.ts";
+import type { RegistryModules } from "./registry-modules.ts";
 import type { RemoteModules } from "./remote-modules.ts";
 import type { Repositories } from "./repositories.ts";
 import type { RouteAsker } from "./route-asker.ts";
@@ -29,5 +30,6 @@ export interface PlannerContext {
   readonly applied: AppliedPointers;
   readonly packer: ModulePacker;
   readonly remote: RemoteModules;
+  readonly registry: RegistryModules;
   readonly routes: RouteAsker;
 }

@@ -6,6 +6,7 @@ import { DEFAULT_GIT, type GitSettings } from "./git-process-cli.ts";
 import { createModulePacker } from "./module-packer.ts";
 import type { PlannerContext, PolicyClient, RouterClient, SecretsClient, StateClient } from "./planner-context.ts";
 import { createPlannerRpc } from "./planner-rpc.ts";
+import { createRegistryModules, type RegistrySettings } from "./registry-modules.ts";
 import { createRemoteModules } from "./remote-modules.ts";
 import { createRepositories } from "./repositories.ts";
 import { createRepositoryMirrors } from "./repository-mirror.ts";
@@ -24,6 +25,8 @@ export interface PlannerOptions {
   readonly transports?: readonly string[];
   /** Prefixes of the repositories that may be read, folders or URLs; absent (one user's own machine): any folder. */
   readonly repositories?: readonly string[];
+  /** Tokens of module registries, and certificate authorities besides those that Node knows. */
+  readonly registries?: RegistrySettings;
 }
 
 export interface Planner {
@@ -44,6 +47,7 @@ export function createPlanner({
   cacheDirectory,
   transports = ["https", "ssh"],
   repositories: allowed,
+  registries = { readToken: () => undefined },
 }: PlannerOptions): Planner {
   const mirrors = createRepositoryMirrors(git, { cacheDirectory: join(cacheDirectory, "repositories"), transports });
   const repositories = createRepositories(git, allowed === undefined ? undefined : { allowed, mirrors });
@@ -55,6 +59,7 @@ export function createPlanner({
     git,
     repositories,
     remote,
+    registry: createRegistryModules(cacheDirectory, remote, registries),
     applied: createAppliedPointers(state),
     packer: createModulePacker(),
     routes: createRouteAsker(router),

@@ -10,6 +10,7 @@ import { askAbout, type RouteSide, type UnitQuestions, type UnitRoutes } from ".
 import { fetchModules, type LoadedModule, loadModules, type ModuleSources, moduleContents } from "./load-modules.ts";
 import { resolveMoves } from "./moves.ts";
 import type { PlannerContext } from "./planner-context.ts";
+import { registryHosts } from "./registry-hosts.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface PreparedUnits {
@@ -50,7 +51,11 @@ export async function prepareUnits(
   const moved = resolveMoves([...staying], movesOf(proposal.monorepo, proposal.expansion.environment), (address) =>
     pointers.has(address),
   );
-  const sources = await fetchModules(snapshot, declared, context.remote);
+  const sources = await fetchModules(snapshot, declared, {
+    remote: context.remote,
+    registry: context.registry,
+    hosts: registryHosts((governing ?? proposal).monorepo),
+  });
   const routes = await judgeRoutes(context, tenant, declared, { proposal, governing, governingUnits, sources, moved });
   const problems: Problem[] = [];
   const environmentFile = proposal.expansion.environment.source.file;

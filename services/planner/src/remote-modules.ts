@@ -20,6 +20,8 @@ export class RemoteModuleUnavailableError extends CodedError {
 export interface RemoteModule {
   readonly snapshot: Snapshot;
   readonly prefix: string;
+  /** The module's own folder in the snapshot, where its source says so and not the reference. */
+  readonly folder?: string;
 }
 
 export interface RemoteModules {

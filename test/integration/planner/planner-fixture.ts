@@ -14,7 +14,7 @@ import { type Compilation, type CompiledUnit, compilationSchema } from "@xcloudf
 import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import type { UnitPlan } from "@xcloudflow/model/unit-plan";
 import { compileEnvironment } from "@xcloudflow/planner/compile";
-import { createPlanner } from "@xcloudflow/planner/planner-service";
+import { createPlanner, type PlannerOptions } from "@xcloudflow/planner/planner-service";
 import { defineBundle } from "@xcloudflow/policy/policy-bundle";
 import { PlannerService } from "@xcloudflow/proto/planner/v1/planner_pb";
 import { PolicyService } from "@xcloudflow/proto/policy/v1/policy_pb";
@@ -76,7 +76,7 @@ const NOTHING_WISHED = {
   appliedOnly: false,
 };
 
-export function makePlanner(options: { readonly transports?: readonly string[] } = {}): PlannerFixture {
+export function makePlanner(options: Pick<PlannerOptions, "transports" | "registries"> = {}): PlannerFixture {
   const cacheDirectory = mkdtempSync(join(tmpdir(), "xcf-planner-cache-"));
   const artefacts = new Map<string, Buffer>();
   const applied = new Map<string, AppliedPointer>();

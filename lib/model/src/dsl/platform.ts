@@ -57,12 +57,23 @@ export const tenantSchema = z.strictObject({
     .optional(),
 });
 
+const registryHostSchema = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::\d{1,5})?$/, "must be a host, or host:port, in lower case");
+
+/** Module registries: the one that a `registry://` without a host means, and the hosts that modules may come from. */
+export const registriesSchema = z.strictObject({
+  default: registryHostSchema.optional(),
+  hosts: z.array(registryHostSchema).max(100).optional(),
+});
+
 export const platformSpecSchema = z.strictObject({
   state: stateBackendSchema.optional(),
   encryption: encryptionSchema.optional(),
   secrets: z.strictObject({ backends: secretBackendsSchema.default({}) }).optional(),
   credentials: z.record(nameSchema, credentialSchema).optional(),
   engines: z.record(engineNameSchema, engineSettingsSchema).optional(),
+  registries: registriesSchema.optional(),
   observability: observabilitySchema.optional(),
   forge: forgeSchema.optional(),
   /** The protected branch whose head is the governance commit. */
