@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { SecretText } from "@xcloudflow/model/secret-text";
+import { readArchive } from "@xcloudflow/model/tar-archive";
 import { packTar } from "@xcloudflow/planner/tar";
 import { makeRepository } from "./git-fixture-cli.ts";
 import { composition, document, shopFiles } from "./monorepo-fixture.ts";
-import { listTar, makePlanner, type PlannerFixture } from "./planner-fixture.ts";
+import { makePlanner, type PlannerFixture } from "./planner-fixture.ts";
 import { type RegistryServer, startRegistry } from "./registry-server-cli.ts";
 
 const FILES = {
@@ -57,7 +58,9 @@ async function compiled(registry: RegistryServer, planner: PlannerFixture): Prom
   repository.commit(filesFor(`registry://${registry.host}/acme/web/aws@1.2.0`, [registry.host]));
   const { units } = await planner.compile({ repository: repository.directory });
   const module = units.find(({ address }) => address === "dev/shop/web")?.module;
-  const files = listTar(planner.artefacts.get(module?.archive ?? "") ?? Buffer.alloc(0));
+  const files = [...readArchive(planner.artefacts.get(module?.archive ?? "") ?? Buffer.alloc(0))].map(
+    ({ path }) => path,
+  );
   const strip = (path: string): string => path.replace(/^\.xcf-modules\/[0-9a-f]{16}\//, "");
   return { path: strip(module?.path ?? ""), files: files.map(strip) };
 }
