@@ -13,6 +13,8 @@ export interface Engine {
   readonly name: string;
   /** As found on this machine; plans made by one version are not applied by another. */
   readonly version: string;
+  /** Of further programs that units may choose instead. */
+  readonly otherVersions?: readonly string[];
   readonly capabilities: EngineCapabilities;
 
   /** What would be done. Throws an `EngineFailedError` when the tool cannot say; then nothing was changed. */

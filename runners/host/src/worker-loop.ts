@@ -218,7 +218,9 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   async function claim(): Promise<Assignment | undefined> {
-    const infos = options.engines.map(({ name, version }) => ({ name, version }));
+    const infos = options.engines.flatMap(({ name, version, otherVersions = [] }) =>
+      [version, ...otherVersions].map((offered) => ({ name, version: offered })),
+    );
     const waitSeconds = options.claimWaitSeconds ?? 20;
     const request = { worker: options.name, engines: infos, pool: options.pool ?? "", waitSeconds };
     const { assignment } = await clientsOf(options.tenant).orchestrator.claimTask(request, { signal: closing.signal });

@@ -46,7 +46,7 @@ export async function detectTerraform(
     throw Object.assign(
       new EngineMissingError(
         file,
-        "install Terraform or OpenTofu, or set its path in .xcf.yaml; `xcf doctor` says how",
+        "install Terraform or OpenTofu, or set XCF_TOOL_TERRAFORM or XCF_TOOL_TOFU to its path; `xcf doctor` says how",
       ),
       { cause },
     );

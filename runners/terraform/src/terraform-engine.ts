@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "@xcloudflow/chassis/clock";
 import type { ResourceChange, UnitPlan } from "@xcloudflow/model/unit-plan";
+import { parseVersionConstraint } from "@xcloudflow/model/version-constraint";
 import type { Attempt } from "@xcloudflow/runner-host/attempt";
 import type { Engine } from "@xcloudflow/runner-host/engine";
 import { scanHcl } from "./hcl-scan.ts";
@@ -38,6 +39,15 @@ export interface TerraformEngineOptions {
 export async function createTerraformEngine(options: TerraformEngineOptions): Promise<Engine> {
   const found = await findDefault(options);
   const binaries = new Map<string, Promise<TerraformBinary>>([[found.file, Promise.resolve(found)]]);
+  const otherVersions: string[] = [];
+  for (const file of Object.values(options.alternatives ?? {})) {
+    if (file === undefined || binaries.has(file)) continue;
+    // An alternative that cannot be used is told to the unit that wants it.
+    const other = await detectTerraform(file, options.environment).catch(() => undefined);
+    if (other === undefined) continue;
+    binaries.set(file, Promise.resolve(other));
+    otherVersions.push(other.version);
+  }
   const root = join(options.cacheRoot, "terraform");
   const cliConfigFile = options.cliConfigFile ?? emptyCliConfig(root);
   const plugins = join(root, "plugins");
@@ -61,10 +71,11 @@ export async function createTerraformEngine(options: TerraformEngineOptions): Pr
     binaries.set(file, detecting);
     detecting.catch(() => binaries.delete(file));
     const binary = await detecting;
-    if (settings.version !== undefined && settings.version !== binary.version.replace(/^opentofu /, "")) {
+    const suits = settings.version === undefined ? undefined : parseVersionConstraint(settings.version);
+    if (suits !== undefined && !suits(binary.version.replace(/^opentofu /, ""))) {
       throw new EngineVersionUnsuitableError(
         `${spec.address} wants version ${settings.version}; ${file} is ${binary.version}`,
-        "install that version, or change engineConfig.terraform.version",
+        "install a version that suits, or change engines.terraform.version of .xcf.yaml or the unit's engineConfig.terraform.version",
       );
     }
     if (spec.engineVersion !== undefined && spec.engineVersion !== binary.version) {
@@ -79,6 +90,7 @@ export async function createTerraformEngine(options: TerraformEngineOptions): Pr
   return {
     name: "terraform",
     version: found.version,
+    otherVersions,
     capabilities: { provisionalPlans: true, snapshots: true, keepsState: true },
     plan: async (attempt): Promise<UnitPlan> => planUnit(context, attempt, await open(attempt)),
     apply: async (attempt) => applyPlan(context, attempt, await open(attempt)),

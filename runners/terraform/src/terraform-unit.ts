@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonObject } from "@xcloudflow/model/json-value";
+import { parseVersionConstraint } from "@xcloudflow/model/version-constraint";
 import type { Attempt, ResolvedInput, ResolvedReferences } from "@xcloudflow/runner-host/attempt";
 import { z } from "zod";
 import type { TerraformBinary } from "./terraform-cli.ts";
@@ -11,8 +12,14 @@ import { EngineConfigInvalidError, UnitInputMissingError, UnitInputUndeclaredErr
 const engineConfigSchema = z.strictObject({
   /** Which program; paths are the worker's business, never the repository's. */
   binary: z.enum(["terraform", "tofu"]).optional(),
-  /** The exact version that is wanted. */
-  version: z.string().optional(),
+  /** The version that is wanted, or a constraint. */
+  version: z
+    .string()
+    .refine(
+      (text) => parseVersionConstraint(text) !== undefined,
+      "must be a version or constraint, such as >= 1.6, < 2.0",
+    )
+    .optional(),
   /** Paths in the archive, or relative to the module's folder; later ones win. */
   varFiles: z.array(z.string().min(1)).max(100).optional(),
   /** `managed`: state in the control plane. `module`: wherever the module's own backend block says. */

@@ -108,8 +108,9 @@ async function engineDifferences(
   const offered = new Map<string, Set<string>>();
   for (const worker of workers) {
     // A worker without the tool has no version: it refuses the task with what to do, and the approval stays.
-    for (const [engine, version] of Object.entries(enginesSchema.parse(JSON.parse(worker.engines))))
-      if (version !== "") offered.set(engine, (offered.get(engine) ?? new Set()).add(version));
+    for (const [engine, versions] of Object.entries(enginesSchema.parse(JSON.parse(worker.engines))))
+      for (const version of [versions].flat())
+        if (version !== "") offered.set(engine, (offered.get(engine) ?? new Set()).add(version));
   }
   return changeSet.units.flatMap((unit) => {
     const versions = offered.get(unit.engine);
@@ -120,4 +121,4 @@ async function engineDifferences(
   });
 }
 
-const enginesSchema = z.record(z.string(), z.string());
+const enginesSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));

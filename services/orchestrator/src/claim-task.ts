@@ -26,9 +26,9 @@ export async function waitForTask(
   const deadline = context.clock.now().getTime() + query.waitMilliseconds;
   await noteWorker(context, tenant, query);
   for (;;) {
-    const topics = query.engines.map((engine) =>
+    const topics = [...new Set(query.engines.map(({ name }) => name))].map((engine) =>
       context.signals.wait(
-        offerTopic(engine.name),
+        offerTopic(engine),
         Math.max(0, Math.min(1_000, deadline - context.clock.now().getTime())),
         signal,
       ),
@@ -44,7 +44,9 @@ export async function waitForTask(
 const NOTED_MILLISECONDS = 30_000;
 
 async function noteWorker(context: OrchestratorContext, tenant: string, query: ClaimQuery): Promise<void> {
-  const engines = JSON.stringify(Object.fromEntries(query.engines.map((engine) => [engine.name, engine.version])));
+  const offered = new Map<string, string[]>();
+  for (const { name, version } of query.engines) offered.set(name, [...(offered.get(name) ?? []), version]);
+  const engines = JSON.stringify(Object.fromEntries(offered));
   const now = context.clock.now();
   const name = `${tenant} ${query.worker}`;
   const noted = context.notedWorkers.get(name);
@@ -56,7 +58,7 @@ async function noteWorker(context: OrchestratorContext, tenant: string, query: C
 }
 
 async function claim(context: OrchestratorContext, tenant: string, query: ClaimQuery): Promise<TaskRow | undefined> {
-  const engines = query.engines.map((engine) => engine.name);
+  const engines = [...new Set(query.engines.map((engine) => engine.name))];
   const claimed = await context.store.transact(tenant, "claim-task", async (tx) => {
     const now = context.clock.now();
     const task = await tx.claimableTask({ engines, pool: query.pool, now: now.toISOString() });

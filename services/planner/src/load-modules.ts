@@ -7,6 +7,7 @@ import type { Problem } from "@xcloudflow/model/problems-found-error";
 import type { EngineName } from "@xcloudflow/model/route-settings";
 import { z } from "zod";
 import type { ClosureProblem, ClosureRequest } from "./closure.ts";
+import { type EngineDeclarations, underPlatform } from "./engine-settings.ts";
 import type { ModulePacker, PackedModule } from "./module-packer.ts";
 import { RegistryModuleUnavailableError } from "./registry-errors.ts";
 import type { RegistryHosts, RegistryModules } from "./registry-modules.ts";
@@ -110,6 +111,7 @@ export async function loadModules(
   wishes: readonly ModuleWish[],
   packer: ModulePacker,
   problems: Problem[],
+  engines: EngineDeclarations = {},
 ): Promise<Map<string, LoadedModule>> {
   const requests = new Map<
     string,
@@ -118,7 +120,7 @@ export async function loadModules(
   const configs = new Map<string, JsonObject>();
   for (const wish of wishes) {
     const { declared, engine } = wish;
-    const config = declared.engineConfig[engine] ?? NO_CONFIG;
+    const config = underPlatform(declared.engineConfig[engine] ?? NO_CONFIG, engines[engine]);
     const varFiles = engine === "terraform" ? placeVarFiles(sources.snapshot, wish, config, problems) : [];
     configs.set(declared.address, varFiles.length === 0 ? config : { ...config, varFiles });
     const request = requestOf(sources, declared, engine, varFiles, problems);

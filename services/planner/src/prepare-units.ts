@@ -58,13 +58,15 @@ export async function prepareUnits(
   });
   const routes = await judgeRoutes(context, tenant, declared, { proposal, governing, governingUnits, sources, moved });
   const problems: Problem[] = [];
+  // Which program is run is a rule: it comes from what governs.
+  const engines = (governing ?? proposal).monorepo.platform?.value.spec.engines ?? {};
   const environmentFile = proposal.expansion.environment.source.file;
   const wishes = declared.map((unit, index) => ({
     declared: unit,
     engine: routes[index]?.proposed.engine.value ?? "",
     environmentFile,
   }));
-  const modules = await loadModules(sources, wishes, context.packer, problems);
+  const modules = await loadModules(sources, wishes, context.packer, problems, engines);
   if (problems.length > 0) throw new ProblemsFoundError(problems, snapshot.dirty ? "the work tree" : snapshot.commit);
   const units = declared.flatMap((unit, index): PreparedUnit[] => {
     const [unitRoutes, loaded] = [routes[index], modules.get(unit.address)];

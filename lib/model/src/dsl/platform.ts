@@ -2,6 +2,7 @@ import { z } from "zod";
 import { nameSchema } from "../address.ts";
 import { durationSchema } from "../duration.ts";
 import { engineNameSchema } from "../route-settings.ts";
+import { parseVersionConstraint } from "../version-constraint.ts";
 import { anyMapSchema, ownerSchema, poolSchema } from "./field.ts";
 import { matrixOverridesSchema } from "./matrix-overrides.ts";
 import { apiVersionSchema, metadataSchema } from "./metadata.ts";
@@ -13,7 +14,15 @@ import { encryptionSchema, stateBackendSchema } from "./state-backend.ts";
 /** One engine: which binary and version, how many at once, and settings for every unit that uses it. */
 export const engineSettingsSchema = z.strictObject({
   binary: z.string().min(1).max(1_000).optional(),
-  version: z.string().min(1).max(200).optional(),
+  version: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine(
+      (text) => parseVersionConstraint(text) !== undefined,
+      "must be a version or constraint, such as >= 1.6, < 2.0",
+    )
+    .optional(),
   concurrency: z.number().int().min(1).max(10_000).optional(),
   pool: poolSchema.optional(),
   config: anyMapSchema.optional(),
