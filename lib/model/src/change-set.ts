@@ -52,6 +52,9 @@ export const changeSetUnitSchema = unitPlanSchema.omit({ prior: true }).extend({
   engineConfig: jsonObjectSchema,
   credentials: z.strictObject({ plan: z.record(z.string(), z.string()), apply: z.record(z.string(), z.string()) }),
   ignoreDrift: z.array(z.string()),
+  /** The runner pool that does the work, and whose the unit is; absent where nobody says. */
+  pool: z.string().optional(),
+  owner: z.string().optional(),
   replace: z.array(z.string()),
   contentHash: z.string(),
   reason: z.string(),

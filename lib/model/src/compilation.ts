@@ -21,6 +21,9 @@ export const compiledUnitSchema = z.strictObject({
   engineConfig: jsonObjectSchema,
   credentials: z.strictObject({ plan: z.record(z.string(), z.string()), apply: z.record(z.string(), z.string()) }),
   ignoreDrift: z.array(z.string()),
+  /** The runner pool that does the work, and whose the unit is; absent where nobody says. */
+  pool: z.string().optional(),
+  owner: z.string().optional(),
   /** `sha256:…` over module, inputs (references unresolved), engine and route: what selection compares. */
   contentHash: z.string(),
   /** In this ChangeSet, and why: the words `why` and `graph --affected` print. */

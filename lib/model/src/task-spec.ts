@@ -46,6 +46,8 @@ export const taskSpecSchema = z.strictObject({
   /** The unit whose engine state is planned against, when this one takes over another's (`moved`). */
   stateAddress: addressSchema.optional(),
   ignoreDrift: z.array(z.string()),
+  /** The runner pool that does the work. */
+  pool: z.string().optional(),
   timeoutSeconds: z.number().positive(),
 });
 export type TaskSpec = z.infer<typeof taskSpecSchema>;

@@ -2,6 +2,7 @@ import type { Change } from "./decision.ts";
 import type { EventDraft } from "./orchestrator-events.ts";
 import type { OrchestratorStore, OrchestratorTransaction } from "./orchestrator-store.ts";
 import { KEYS, type Tables } from "./rows.ts";
+import { poolsOfWorker } from "./task-specs.ts";
 
 type MemoryTables = { [T in keyof Tables]: Map<string, Tables[T]> };
 
@@ -147,7 +148,7 @@ function bind(tables: MemoryTables, said: EventDraft[]): OrchestratorTransaction
           (row) =>
             row.status === "queued" &&
             engines.includes(row.engine) &&
-            (pool === "" || row.pool === pool) &&
+            (pool === "" || poolsOfWorker(pool).includes(row.pool)) &&
             row.availableAt <= now,
         )
         .filter((row) => !writes(row.kind) || busy(row.environment) < row.concurrency)

@@ -72,6 +72,8 @@ function pointerOf(
       engineConfig: unit.engineConfig,
       credentials: unit.credentials,
       ignoreDrift: unit.ignoreDrift,
+      ...(unit.pool === undefined ? {} : { pool: unit.pool }),
+      ...(unit.owner === undefined ? {} : { owner: unit.owner }),
       contentHash: unit.contentHash,
       selected: false,
       reason: "unchanged",

@@ -116,6 +116,8 @@ async function askPeople(
         engineConfig: unit.engineConfig,
         credentials: unit.credentials,
         ignoreDrift: unit.ignoreDrift,
+        ...(unit.pool === undefined ? {} : { pool: unit.pool }),
+        ...(unit.owner === undefined ? {} : { owner: unit.owner }),
         contentHash: unit.contentHash,
         selected: true,
         reason: "changed" as const,

@@ -100,7 +100,7 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
     claimableTask: ({ engines, pool, now }) =>
       first(
         "task",
-        `t where t.status = 'queued' and t.engine = any($1::text[]) and ($2 = '' or t.pool = $2) and t.available_at <= $3
+        `t where t.status = 'queued' and t.engine = any($1::text[]) and ($2 = '' or t.pool in ($2, $2 || '-plan', $2 || '-apply')) and t.available_at <= $3
             and (t.kind not in ('apply', 'restore') or (select count(*) from orchestrator.task o where o.environment = t.environment and o.status = 'leased' and o.kind in ('apply', 'restore')) < t.concurrency)
             order by t.created_at, t.id limit 1 for update skip locked`,
         [...engines],

@@ -7,7 +7,7 @@ import type { RunRow, TaskRow } from "./rows.ts";
 /** The parts of a unit a task is made from; a compiled unit and a ChangeSet's unit both have them. */
 export type TaskUnit = Pick<
   CompiledUnit,
-  "address" | "engine" | "module" | "engineConfig" | "credentials" | "ignoreDrift" | "replace"
+  "address" | "engine" | "module" | "engineConfig" | "credentials" | "ignoreDrift" | "replace" | "pool"
 >;
 
 export interface TaskWish {
@@ -57,12 +57,13 @@ export function specifyTask(
     credentials: wish.kind === "apply" ? unit.credentials.apply : unit.credentials.plan,
     ignoreDrift: unit.ignoreDrift,
     timeoutSeconds,
+    ...(unit.pool === undefined ? {} : { pool: unit.pool }),
     ...(wish.movedFrom === undefined ? {} : { stateAddress: wish.movedFrom }),
     ...withPlan,
   };
 }
 
-/** The queued task for a spec. Plans and applies are separate pools, with separate credentials. */
+/** The queued task for a spec. Plans and applies are separate pools, with separate credentials; so are those of a unit's own pool. */
 export function queueTask(
   id: string,
   run: RunRow,
@@ -77,7 +78,7 @@ export function queueTask(
     environment: run.environment,
     kind: spec.kind,
     engine: spec.engine,
-    pool: spec.kind === "apply" || spec.kind === "restore" ? "apply" : "plan",
+    pool: taskPool(spec),
     status: "queued",
     spec: JSON.stringify(spec),
     tries: 0,
@@ -104,4 +105,14 @@ export function referencesOf(spec: TaskSpec): { secrets: string[]; outputs: { un
     }
   }
   return { secrets: [...secrets], outputs: [...outputs.values()] };
+}
+
+function taskPool({ kind, pool }: TaskSpec): string {
+  const side = kind === "apply" || kind === "restore" ? "apply" : "plan";
+  return pool === undefined ? side : `${pool}-${side}`;
+}
+
+/** Pools whose tasks a worker of this one takes: `big` does both sides of it, `big-plan` only plans. */
+export function poolsOfWorker(pool: string): readonly string[] {
+  return [pool, `${pool}-plan`, `${pool}-apply`];
 }

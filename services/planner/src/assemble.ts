@@ -100,6 +100,8 @@ function joinUnit(unit: CompiledUnit, plan: UnitPlan, snapshot: string | null): 
     engineConfig: unit.engineConfig,
     credentials: unit.credentials,
     ignoreDrift: unit.ignoreDrift,
+    ...(unit.pool === undefined ? {} : { pool: unit.pool }),
+    ...(unit.owner === undefined ? {} : { owner: unit.owner }),
     replace: unit.replace,
     contentHash: unit.contentHash,
     reason: unit.reason,

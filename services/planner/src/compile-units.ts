@@ -18,6 +18,7 @@ export interface PreparedUnit {
   readonly module: ModuleSource;
   readonly engineConfig: JsonObject;
   readonly movedFrom: Address | undefined;
+  readonly pool: string | undefined;
 }
 
 export interface CompileRequest {
@@ -105,7 +106,7 @@ function appliedUnits(parts: CompileParts): UnselectedUnit[] {
 }
 
 function applyUnit(
-  { declared, routes, module, engineConfig, movedFrom }: PreparedUnit,
+  { declared, routes, module, engineConfig, movedFrom, pool }: PreparedUnit,
   { credentials }: CompileParts,
 ): UnselectedUnit {
   const { proposed, governing } = routes;
@@ -120,6 +121,8 @@ function applyUnit(
     engineConfig,
     credentials,
     ignoreDrift: [...declared.ignoreDrift],
+    ...(pool === undefined ? {} : { pool }),
+    ...(declared.owner === undefined ? {} : { owner: declared.owner }),
     // Of the proposal alone: once it is applied it governs, and nothing has changed by that.
     contentHash: hashOf(declared, { module, inputs: declared.inputs, engine, engineConfig, route: proposed }),
     ...(movedFrom === undefined ? {} : { movedFrom }),

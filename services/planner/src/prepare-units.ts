@@ -80,6 +80,7 @@ export async function prepareUnits(
         module,
         engineConfig: loaded.engineConfig,
         movedFrom: moved.get(unit.address),
+        pool: unit.pool ?? engines[unitRoutes.proposed.engine.value]?.pool,
       },
     ];
   });

@@ -16,7 +16,11 @@ export const identifierSchema = z
 
 export const ownerSchema = z.string().min(1).max(200);
 
-export const poolSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be a runner pool's name");
+/** Tasks of the pool `big` wait in `big-plan` and `big-apply`, so that no pool may be called like a side of one. */
+export const poolSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be a runner pool's name")
+  .regex(/^(?!(?:.*-)?(?:plan|apply)$)/, "must not be plan or apply, nor end so");
 
 /** Settings for engines, by engine; each engine checks its own. */
 export const engineConfigSchema = z.record(z.string(), anyMapSchema);
