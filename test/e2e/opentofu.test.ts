@@ -16,8 +16,8 @@ test("units are planned by the program that .xcf.yaml names, in the version it a
   try {
     await repository.commit(platform('{binary: tofu, version: ">= 1.6, < 2.0", pool: big}'));
     const planned = await repository.xcf(["plan", "-o", "json"]);
-    assert.equal(planned.code, 2, planned.stderr);
-    const { units } = JSON.parse(planned.stdout);
+    assert.equal(planned.code, 2, planned.err);
+    const { units } = JSON.parse(planned.out);
     assert.deepEqual(
       units.map(({ engineVersion, pool }: { engineVersion: string; pool: string }) => [
         engineVersion.startsWith("opentofu "),
@@ -39,7 +39,7 @@ test("a version that does not suit is refused with what to do", { skip }, async 
   try {
     await repository.commit(platform('{binary: tofu, version: ">= 99"}'));
     const planned = await repository.xcf(["plan", "-o", "json"]);
-    assert.match(planned.stdout + planned.stderr, /ENGINE_VERSION_UNSUITABLE/);
+    assert.match(planned.out + planned.err, /ENGINE_VERSION_UNSUITABLE/);
   } finally {
     await repository.dispose();
   }
