@@ -12,6 +12,8 @@ export function printError(terminal: Terminal, error: unknown, json: boolean): v
 function sentenceOf(error: unknown): string {
   if (error instanceof ProblemsFoundError && error.problems.length > 0)
     return error.problems.map(formatProblem).join("\n");
+  // Of a run's record: it has the list as text.
+  if (error instanceof CodedError && error.code === "PROBLEMS_FOUND") return error.what;
   if (error instanceof CodedError) return `xcf: ${error.message}`;
   // Nobody expected it, so the place in the program is what helps; it comes last, after the sentence.
   const place = error instanceof Error ? (error.stack ?? "").split("\n").slice(1).join("\n") : "";

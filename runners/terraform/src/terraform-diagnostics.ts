@@ -67,6 +67,10 @@ interface Known {
 
 const DISK_HINT = "free space below the worker's scratch or cache folder, then retry the run";
 
+const CORRECT_HINT = "correct it, commit, and plan again";
+const GO_ON_HINT =
+  "what was done is in the state; remove the cause and `xcf retry` the run, or correct it and plan again";
+
 /** Problems that have a code and a better hint than terraform's; the first that matches summary and detail counts. */
 const KNOWN: readonly Known[] = [
   {
@@ -74,6 +78,12 @@ const KNOWN: readonly Known[] = [
     code: "DISK_FULL",
     category: "exhausted",
     hint: DISK_HINT,
+  },
+  {
+    when: /^Invalid value for (?:input )?variable/i,
+    code: "UNIT_INPUT_INVALID",
+    category: "invalid",
+    hint: "correct the value under `inputs` in the composition, or the variable's type or validation in the module",
   },
   {
     when: /^Unsupported (?:Terraform Core|OpenTofu Core|version)/i,
@@ -150,10 +160,11 @@ export function failureOf(diagnostics: readonly Diagnostic[], context: FailureCo
   const detail = first.detail === "" ? "" : `: ${first.detail.replaceAll(/\s*\n\s*/g, " ")}`;
   return new EngineFailedError(known?.code ?? "TERRAFORM_FAILED", known?.category ?? "invalid", {
     what: `${first.summary}${detail}${more}`.slice(0, 4_000),
-    ...(first.range === undefined
+    // A file of the attempt's own, of which its author has never heard, is no place to look at.
+    ...(first.range === undefined || posix.isAbsolute(first.range.filename)
       ? {}
       : { where: `${filePath(first.range.filename, context.modulePath)}:${first.range.start.line}` }),
-    ...(known === undefined ? {} : { hint: known.hint }),
+    hint: known?.hint ?? (effects === "none" ? CORRECT_HINT : GO_ON_HINT),
     effects,
     retryable: (known?.retryable ?? false) && effects === "none",
   });

@@ -1,4 +1,5 @@
 import { as } from "@xcloudflow/chassis/caller";
+import type { ErrorCategory } from "@xcloudflow/model/coded-error";
 import { type Compilation, type CompiledUnit, compilationSchema } from "@xcloudflow/model/compilation";
 import { executionGraph } from "@xcloudflow/model/execution-order";
 import { decodeDocument, parseJson } from "@xcloudflow/model/parse-json";
@@ -242,14 +243,27 @@ async function finishPlanning(context: OrchestratorContext, tenant: string, run:
 /** What an engine says when the world moved on between the approval and its start; it has changed nothing then. */
 const STALE_CODES: ReadonlySet<string> = new Set(["PLAN_STALE", "ENGINE_VERSION_CHANGED"]);
 
+/** What an engine says of a unit whose files do not fit together: people correct them, as they do any other file. */
+const INVALID_CODES: ReadonlySet<string> = new Set([
+  "UNIT_INPUT_MISSING",
+  "UNIT_INPUT_UNDECLARED",
+  "UNIT_INPUT_INVALID",
+  "UNIT_ENGINE_CONFIG_INVALID",
+]);
+
+function categoryOfCode(code: string): ErrorCategory {
+  if (STALE_CODES.has(code)) return "stale";
+  return INVALID_CODES.has(code) ? "invalid" : "internal";
+}
+
 /** The first failed unit's failure as the run's own. */
 export function failureOfStep(step: StepSummary): string {
   const parsed = runFailureSchema.partial({ category: true }).safeParse(safeJson(step.reason));
   const failure = parsed.success ? parsed.data : { code: "UNIT_FAILED", message: step.reason ?? "failed" };
   return JSON.stringify({
     ...failure,
-    category: failure.category ?? (STALE_CODES.has(failure.code) ? "stale" : "internal"),
-    where: failure.where === undefined ? step.unit : `${step.unit} (${failure.where})`,
+    category: failure.category ?? categoryOfCode(failure.code),
+    where: failure.where === undefined || failure.where === step.unit ? step.unit : `${step.unit} (${failure.where})`,
   });
 }
 
