@@ -96,7 +96,9 @@ export function createSimulatedWorld(random: Random): SimulatedWorld {
         }),
       ),
       putApplied: answering("state", ({ unit, pointerDocument }) => {
-        world.applied.set(unit ?? "", JSON.parse(new TextDecoder().decode(pointerDocument)));
+        const pointer = JSON.parse(new TextDecoder().decode(pointerDocument));
+        // Nothing vanishes here, so what an attempt began with is asked for by nobody.
+        if (pointer.attempted !== true) world.applied.set(unit ?? "", pointer);
         return create(state.PutAppliedResponseSchema, {});
       }),
       deleteApplied: answering("state", ({ unit }) => {

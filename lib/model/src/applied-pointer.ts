@@ -20,5 +20,10 @@ export const appliedPointerSchema = z.strictObject({
   lineage: z.string(),
   engineVersion: z.string(),
   appliedAt: z.string(),
+  /**
+   * An apply of a unit that was never applied before has begun and, as far as this says, not ended. It is no base of
+   * anything; it only tells how to destroy what the attempt may have left, once the unit has vanished.
+   */
+  attempted: z.literal(true).optional(),
 });
 export type AppliedPointer = z.infer<typeof appliedPointerSchema>;

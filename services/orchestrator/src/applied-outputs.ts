@@ -5,7 +5,7 @@ import { decodeDocument } from "@xcloudflow/model/parse-json";
 import type { StateClient } from "./collaborators.ts";
 import type { KnownOutputs } from "./resolve-inputs.ts";
 
-/** Applied pointers of these units; units never applied are absent. */
+/** Applied pointers of these units; units never applied to the end are absent. */
 export async function loadPointers(
   state: StateClient,
   tenant: string,
@@ -17,7 +17,7 @@ export async function loadPointers(
     as(serviceCaller(tenant, "orchestrator")),
   );
   const pointers = pointerDocuments.map((bytes) => decodeDocument(appliedPointerSchema, bytes, "an applied pointer"));
-  return new Map(pointers.map((pointer) => [pointer.address, pointer]));
+  return new Map(pointers.flatMap((pointer) => (pointer.attempted ? [] : [[pointer.address, pointer]])));
 }
 
 /** Units whose outputs these inputs refer to. */

@@ -8,7 +8,7 @@ import { loadAppliedOutputs } from "./applied-outputs.ts";
 import type { Change } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { planOf, refuseStep } from "./plan-driver.ts";
-import { recordStep } from "./record-step.ts";
+import { recordAttempt, recordStep } from "./record-step.ts";
 import { resolveInputs } from "./resolve-inputs.ts";
 import { reviewPlan } from "./review-plan.ts";
 import type { RunRow, StepRow } from "./rows.ts";
@@ -66,6 +66,7 @@ async function driveReady(
     if (step.stage !== "apply") return await dispatch(context, tenant, run, unit, step, taskKind(step), inputs);
     // A saved plan has its inputs frozen in it: with others it is planned again and must stay inside what was approved.
     const same = step.destroy || checkSavedPlanInputs(inputsOf(step), inputs).within;
+    if (same && unit.reason === "new" && !step.destroy) await recordAttempt(context, tenant, run, changeSet, unit);
     return await dispatch(context, tenant, run, unit, step, same ? "apply" : "plan", inputs);
   } catch (error) {
     await refuseStep(context, tenant, run, step.unit, error);

@@ -42,6 +42,34 @@ export async function recordStep(
   });
 }
 
+/**
+ * Before the first apply of a unit begins: what it is made with, so that what a failed attempt leaves behind can be
+ * destroyed though the unit has vanished from the repository by then. May be repeated.
+ */
+export async function recordAttempt(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  changeSet: ChangeSet,
+  unit: ChangeSetUnit,
+): Promise<void> {
+  const fence = BigInt(
+    (await context.store.transact(tenant, "read-fence", (tx) => tx.fence(unit.address)))?.value ?? 0,
+  );
+  const pointer: AppliedPointer = {
+    ...sourceOf(context, tenant, run, changeSet, unit),
+    outputs: {},
+    serial: unit.prior.serial,
+    lineage: unit.prior.lineage,
+    engineVersion: unit.engineVersion,
+    attempted: true,
+  };
+  await context.state.putApplied(
+    { unit: unit.address, fence, pointerDocument: encodeDocument(pointer) },
+    as(serviceCaller(tenant, "orchestrator")),
+  );
+}
+
 function pointerOf(
   context: OrchestratorContext,
   tenant: string,
@@ -55,6 +83,23 @@ function pointerOf(
   const applied = step.result === null ? undefined : taskResultSchema.parse(JSON.parse(step.result));
   const outcome = applied?.kind === "applied" ? applied : undefined;
   const plannedOutputs = Object.keys(plan.outputs).length > 0 ? plan.outputs : (before?.outputs ?? {});
+  return {
+    ...sourceOf(context, tenant, run, changeSet, unit),
+    outputs: outcome?.outputs ?? plannedOutputs,
+    serial: outcome?.serial ?? plan.prior.serial,
+    lineage: outcome?.lineage ?? plan.prior.lineage,
+    engineVersion: plan.engineVersion,
+  };
+}
+
+/** What a pointer says of where the unit comes from, whatever became of it. */
+function sourceOf(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  changeSet: ChangeSet,
+  unit: ChangeSetUnit,
+): Omit<AppliedPointer, "outputs" | "serial" | "lineage" | "engineVersion"> {
   return {
     address: unit.address,
     tenant,
@@ -80,10 +125,6 @@ function pointerOf(
       replace: [],
     },
     dependsOn: changeSet.edges.filter((edge) => edge.to === unit.address).map((edge) => edge.from),
-    outputs: outcome?.outputs ?? plannedOutputs,
-    serial: outcome?.serial ?? plan.prior.serial,
-    lineage: outcome?.lineage ?? plan.prior.lineage,
-    engineVersion: plan.engineVersion,
     appliedAt: context.clock.now().toISOString(),
   };
 }

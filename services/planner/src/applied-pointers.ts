@@ -5,9 +5,15 @@ import { decodeDocument } from "@xcloudflow/model/parse-json";
 import { createLruCache } from "./lru-cache.ts";
 import type { StateClient } from "./planner-context.ts";
 
+export interface ListedPointers {
+  readonly applied: ReadonlyMap<Address, AppliedPointer>;
+  /** Of units whose first apply began and has not ended well. */
+  readonly attempted: ReadonlyMap<Address, AppliedPointer>;
+}
+
 /** Reads applied pointers; one whose bytes have not changed is not decoded again. */
 export interface AppliedPointers {
-  list(tenant: string, environment: string): Promise<Map<Address, AppliedPointer>>;
+  list(tenant: string, environment: string): Promise<ListedPointers>;
 }
 
 interface Decoded {
@@ -32,7 +38,11 @@ export function createAppliedPointers(state: StateClient): AppliedPointers {
         return { bytes, pointer: decodeDocument(appliedPointerSchema, bytes, "an applied pointer") };
       });
       known.set(key, decoded);
-      return new Map(decoded.map(({ pointer }) => [pointer.address, pointer]));
+      const among = (attempted: true | undefined): Map<Address, AppliedPointer> =>
+        new Map(
+          decoded.flatMap(({ pointer }) => (pointer.attempted === attempted ? [[pointer.address, pointer]] : [])),
+        );
+      return { applied: among(undefined), attempted: among(true) };
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Compilation, CompiledUnit } from "@xcloudflow/model/compilation";
 import { credentialsOf } from "@xcloudflow/model/dsl/credentials";
 import { encodeDocument } from "@xcloudflow/model/parse-json";
 import { type Problem, ProblemsFoundError } from "@xcloudflow/model/problems-found-error";
+import type { ListedPointers } from "./applied-pointers.ts";
 import { uploadModules } from "./artefact-upload.ts";
 import { type AuthoredUnit, countAuthors } from "./authors.ts";
 import { type CompileRequest, compileUnits } from "./compile-units.ts";
@@ -58,9 +59,15 @@ export async function compileEnvironment(context: PlannerContext, question: Comp
     commit,
   );
   const environment = checkEnvironment(named, proposal, governing);
-  const pointers = await context.applied.list(question.tenant, environment);
+  const listed = await context.applied.list(question.tenant, environment);
+  const pointers = listed.applied;
+  const stateful =
+    question.destroy || listed.attempted.size > 0
+      ? await statefulUnits(context, question.tenant, environment)
+      : new Set<Address>();
   const sides = { proposal: sideOf(proposal, environment), governing: governing && sideOf(governing, environment) };
-  const prepared = await prepareUnits(context, question, { snapshot: proposal.snapshot, ...sides, pointers });
+  const known = withLeftBehind(listed, sides.proposal, stateful, question);
+  const prepared = await prepareUnits(context, question, { snapshot: proposal.snapshot, ...sides, pointers: known });
   const rules = {
     proposed: await loadRules(context, question.tenant, proposal, environment),
     governing: governing && (await loadRules(context, question.tenant, governing, environment)),
@@ -79,8 +86,8 @@ export async function compileEnvironment(context: PlannerContext, question: Comp
     prepared: prepared.units,
     edges: sides.proposal?.expansion.edges ?? [],
     credentials: credentialsFor(sides.proposal, sides.governing),
-    applied: pointers,
-    stateful: question.destroy ? await statefulUnits(context, question.tenant, environment) : new Set(),
+    applied: known,
+    stateful,
     governingRoutes: prepared.governingRoutes,
     request: question,
   });
@@ -176,6 +183,22 @@ function checkEnvironment(
 function sideOf(content: RepositoryContent, environment: string): RouteSide | undefined {
   const expansion = content.expansions.get(environment);
   return expansion && { monorepo: content.monorepo, expansion };
+}
+
+/**
+ * Applied pointers, and those of vanished units whose only apply failed after it had made something: these are destroyed
+ * with the snapshot of that attempt.
+ */
+function withLeftBehind(
+  { applied, attempted }: ListedPointers,
+  proposal: RouteSide | undefined,
+  stateful: ReadonlySet<Address>,
+  { appliedOnly }: CompileQuestion,
+): ReadonlyMap<Address, AppliedPointer> {
+  if (attempted.size === 0 || appliedOnly) return applied;
+  const declared = new Set(proposal?.expansion.units.map(({ address }) => address));
+  const left = [...attempted].filter(([address]) => !declared.has(address) && stateful.has(address));
+  return new Map([...applied, ...left]);
 }
 
 async function statefulUnits({ state }: PlannerContext, tenant: string, environment: string): Promise<Set<Address>> {

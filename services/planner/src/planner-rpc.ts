@@ -79,5 +79,7 @@ async function appliedSnapshots(
   if (units.length === 0) return new Map();
   const { pointerDocuments } = await state.listApplied({ units }, as(serviceCaller(tenant, "planner")));
   const pointers = pointerDocuments.map((bytes) => decodeDocument(appliedPointerSchema, bytes, "an applied pointer"));
-  return new Map(pointers.map(({ address, unit }) => [address, unit.module.contentHash]));
+  return new Map(
+    pointers.flatMap(({ address, unit, attempted }) => (attempted ? [] : [[address, unit.module.contentHash]])),
+  );
 }

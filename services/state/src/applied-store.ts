@@ -55,7 +55,14 @@ export async function putApplied(
       serial: pointer.serial,
       fence: Number(fence),
     };
-    await appendEvents(tx, "state", [stateEvent(context, "applied.moved", { tenant, actor, subject: unit, data })]);
+    await appendEvents(tx, "state", [
+      stateEvent(context, pointer.attempted ? "applied.attempted" : "applied.moved", {
+        tenant,
+        actor,
+        subject: unit,
+        data,
+      }),
+    ]);
   });
 }
 

@@ -22,6 +22,7 @@ export type StateEventName =
   | "engine-state.lock-broken"
   | "engine-state.lock-taken-over"
   | "applied.moved"
+  | "applied.attempted"
   | "applied.removed"
   | "outputs.stored"
   | "outputs.resolved"
