@@ -15,10 +15,10 @@ export async function findChangeSetRow(
       return (await tx.changeSets({ limit: 200 })).find(
         (candidate) => normalizeIdentity(candidate.author) === normalizeIdentity(caller.subject),
       );
-    const changeSet = await tx.changeSet(id);
+    const changeSet = await tx.peekChangeSet(id);
     if (changeSet !== undefined) return changeSet;
     const run = await tx.run(id);
-    return run?.changeSet == null ? undefined : tx.changeSet(run.changeSet);
+    return run?.changeSet == null ? undefined : tx.peekChangeSet(run.changeSet);
   });
   if (row === undefined) throw new ChangeSetNotFoundError(id);
   return row;

@@ -168,6 +168,7 @@ function bind(tables: MemoryTables, said: EventDraft[]): OrchestratorTransaction
       put(tables, "unitFence", { unit, value });
       return value;
     },
+    peekChangeSet: async (id) => tables.changeSet.get(id),
     changeSet: async (id) => tables.changeSet.get(id),
     changeSets: async ({ environment, phase, author, series, parent, limit, before }) =>
       all("changeSet")

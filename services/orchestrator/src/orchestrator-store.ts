@@ -67,6 +67,8 @@ export interface OrchestratorTransaction {
   fence(unit: string): Promise<UnitFenceRow | undefined>;
   /** Adds one to a unit's fence, 0 before its first time, and answers what it is now; locked until the end. */
   raiseFence(unit: string): Promise<number>;
+  /** As it is now, locking nothing: looking goes on where nothing may be written. */
+  peekChangeSet(id: string): Promise<ChangeSetRow | undefined>;
   changeSet(id: string): Promise<ChangeSetRow | undefined>;
   changeSets(query: {
     environment?: string;

@@ -119,6 +119,7 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
       );
       return Number(rows[0]?.["value"]);
     },
+    peekChangeSet: (id) => first("changeSet", "where id = $1", id),
     changeSet: (id) => first("changeSet", "where id = $1 for update", id),
     changeSets: ({ environment, phase, author, series, parent, limit, before }) =>
       select(
