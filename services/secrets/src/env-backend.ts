@@ -18,7 +18,7 @@ export function createEnvBackend(readVariable: ReadVariable, prefix: string): Se
       throw new SecretMissingError(
         request.text,
         `there is no environment variable ${name}, or repositories may not read it`,
-        "set it where the control plane runs, and allow it in its configuration",
+        "set it where the control plane runs, and allow it there; an embedded one has the environment of the `xcf` that started it: end it (`kill` the pid in .xcf/owner.json) and run this again",
       );
     }
     return new SecretText(request.key === undefined ? value : pickKey(request, value, request.key));
