@@ -20,9 +20,16 @@ export interface Bus {
   /**
    * Calls `handler` for each message that matches, one at a time. Without `durable`: from now on, and nothing is kept
    * after `unsubscribe`. With `durable`: subscriptions of the same name share one queue, each message goes to one of
-   * them, and what arrives while there is none waits.
+   * them, and what arrives while there is none waits; a new name may begin with messages from before it.
    */
   subscribe(pattern: string, options: SubscribeOptions, handler: BusHandler): Promise<Subscription>;
+  /**
+   * Where what is published outlives this process: changes when that store was lost and begun anew, so that whoever has
+   * the truth publishes again.
+   *
+   * @throws {BusUnavailableError} when the store does not say.
+   */
+  storeIdentity?(): Promise<string>;
   /** Ends all subscriptions after their running handlers, and refuses further calls. */
   close(): Promise<void>;
 }

@@ -11,7 +11,7 @@ import { BusClosedError, BusSubjectInvalidError, BusUnavailableError } from "./b
 import { checkPattern, checkSubject, escapeSubjectToken, matchesSubject } from "./bus-subject.ts";
 import { type Clock, pause } from "./clock.ts";
 import type { Logger } from "./logger.ts";
-import { declareStream, isStreamMissing, type StreamSpec } from "./nats-streams.ts";
+import { API_TIMEOUT_MS, declareStream, isStreamMissing, type StreamSpec } from "./nats-streams.ts";
 import { createNatsSubscription } from "./nats-subscription.ts";
 
 export interface NatsBusOptions {
@@ -34,14 +34,7 @@ export interface NatsBusOptions {
 }
 
 /** A bus over a JetStream stream. */
-export interface NatsBus extends Bus {
-  /**
-   * Changes when the stream was made anew, so that what was published before is lost.
-   *
-   * @throws {BusUnavailableError} when NATS does not say.
-   */
-  storeIdentity(): Promise<string>;
-}
+export type NatsBus = Bus & Required<Pick<Bus, "storeIdentity">>;
 
 const ACK_WAIT_MS = 30_000;
 const PARK_AFTER = 12;
@@ -59,7 +52,7 @@ const FLUSH_MS = 2_000;
  */
 export async function createNatsBus(options: NatsBusOptions): Promise<NatsBus> {
   const { connection, stream, clock } = options;
-  const manager = await jetstreamManager(connection);
+  const manager = await jetstreamManager(connection, { timeout: API_TIMEOUT_MS });
   const client = jetstream(connection);
   const subscriptions = new Set<Subscription>();
   let closed = false;

@@ -32,6 +32,9 @@ export const DEFAULT_STREAM_SETTINGS: NatsStreamSettings = {
 /** A stream as it should be; what it does not say is NATS's default. */
 export type StreamSpec = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects" | "retention" | "storage">;
 
+/** Of a request to JetStream, whose answer a killed server never sends. */
+export const API_TIMEOUT_MS = 2_000;
+
 export const EVENT_STREAM = "XCF_EVENTS";
 export const TASK_STREAM = "XCF_TASKS";
 
