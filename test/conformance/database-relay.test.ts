@@ -8,15 +8,20 @@ import { createSimulatedClock } from "@xcloudflow/chassis/simulated-clock";
 import type { OwnedDatabase } from "@xcloudflow/database/database";
 import type { ServiceSchema } from "@xcloudflow/database/migrate";
 import { appendEvents, outboxTable } from "@xcloudflow/database/outbox";
-import { createRelay, type Relay, type RelayOptions } from "@xcloudflow/database/relay";
+import { createRelay, type Relay, type RelayOptions, type RelayReplicas } from "@xcloudflow/database/relay";
+import { createRelayLease, relayTable } from "@xcloudflow/database/relay-lease";
 import { findUnprotectedRelations } from "@xcloudflow/database/row-security";
 import { systemScope, tenantScope } from "@xcloudflow/database/scope";
 import { sql } from "kysely";
 import { forEachDatabase } from "../support/databases.ts";
+import { poll } from "../support/poll.ts";
 
 const notes: ServiceSchema = {
   service: "notes",
-  migrations: [{ name: "0001-outbox", up: () => outboxTable("notes") }],
+  migrations: [
+    { name: "0001-outbox", up: () => outboxTable("notes") },
+    { name: "0002-outbox-relay", up: () => relayTable("notes") },
+  ],
 };
 const MANY_YEARS_MS = 10 ** 11;
 
@@ -217,6 +222,164 @@ forEachDatabase("the outbox", [notes], ({ database }) => {
       Array.from({ length: 30 }, (_, index) => index),
     );
     await Promise.all(relays.map((relay) => relay.close()));
+  });
+});
+
+forEachDatabase("an outbox that replicas relay", [notes], ({ database }) => {
+  const write = (...texts: string[]) =>
+    database().transaction(tenantScope("notes", "ada", "add"), (tx) =>
+      appendEvents(
+        tx,
+        "notes",
+        texts.map((text) => eventOf("ada", text)),
+      ),
+    );
+
+  /** A bus whose store can be lost, with what reached it in order. */
+  function createLosableBus() {
+    const recording = createRecordingBus();
+    let store = 1;
+    const bus: Bus = { ...recording, storeIdentity: async () => String(store) };
+    return { bus, published: recording.published, lose: () => void store++ };
+  }
+
+  function createLocalSignals(): RelayReplicas["signals"] {
+    const listeners = new Map<string, Set<() => void>>();
+    return {
+      send: (topic) => {
+        for (const listener of listeners.get(topic) ?? []) queueMicrotask(listener);
+      },
+      listen(topic, listener) {
+        const known = listeners.get(topic) ?? new Set();
+        listeners.set(topic, known.add(listener));
+        return () => void known.delete(listener);
+      },
+    };
+  }
+
+  function startReplica(holder: string, bus: Bus, more: Partial<RelayOptions & RelayReplicas> = {}): Relay {
+    const replicas = { holder, leaseMs: 500, signals: createLocalSignals(), inFlight: 50, ...more };
+    return createRelay({
+      database: database(),
+      bus,
+      clock: createSystemClock(),
+      service: "notes",
+      pollMs: 50,
+      keepMs: MANY_YEARS_MS,
+      onError: () => undefined,
+      ...more,
+      replicas,
+    });
+  }
+
+  beforeEach(async () => {
+    await emptyOutbox(database());
+    await database().transaction(systemScope("notes", "empty"), (tx) =>
+      sql`delete from notes.outbox_relay`.execute(tx),
+    );
+  });
+
+  test("is protected like every other table", async () => {
+    assert.deepEqual(await findUnprotectedRelations(database(), ["notes"]), []);
+  });
+
+  test("three replicas publish everything once and in order, whichever of them wrote it", async () => {
+    const { bus, published } = createLosableBus();
+    const signals = createLocalSignals();
+    const relays = ["a", "b", "c"].map((holder) => startReplica(holder, bus, { signals, leaseMs: 60_000 }));
+    const texts = Array.from({ length: 200 }, (_, index) => String(index));
+    for (const text of texts) await write(text);
+    await poll(
+      async () => published.length,
+      (length) => length >= texts.length,
+    );
+    await Promise.all(relays.map((relay) => relay.close()));
+    assert.deepEqual(published, texts);
+  });
+
+  test("one that does not relay calls the one that does, long before it would look", async () => {
+    const { bus, published } = createLosableBus();
+    const signals = createLocalSignals();
+    const holder = startReplica("holder", bus, { signals, pollMs: MANY_YEARS_MS, leaseMs: 60_000 });
+    await holder.flush();
+    const other = startReplica("other", bus, { signals, pollMs: MANY_YEARS_MS, leaseMs: 60_000 });
+    await other.flush();
+
+    await database().transaction(systemScope("notes", "foreign"), (tx) =>
+      sql`insert into notes.outbox (tenant, id, subject, event) values ('ada', 'foreign', 'xcf.event.ada.notes.note.added', ${foreignEvent()})`.execute(
+        tx,
+      ),
+    );
+    await other.flush();
+    await poll(
+      async () => published.length,
+      (length) => length === 1,
+    );
+    await Promise.all([holder.close(), other.close()]);
+  });
+
+  test("another takes over when the one that relays is gone, at once when it said so", async () => {
+    const { bus, published } = createLosableBus();
+    const dead = createRelayLease(database(), "notes", createSystemClock(), { holder: "dead", durationMs: 500 });
+    assert.equal(await dead.hold(), true);
+    const successor = startReplica("successor", bus);
+    await write("after");
+    await successor.flush();
+    assert.deepEqual(published, []);
+    await poll(
+      async () => published.length,
+      (length) => length === 1,
+    );
+    await successor.close();
+    assert.equal(
+      await createRelayLease(database(), "notes", createSystemClock(), { holder: "next", durationMs: 500 }).hold(),
+      true,
+    );
+  });
+
+  test("what is kept is published again, once, when the bus has lost its store", async () => {
+    const { bus, published, lose } = createLosableBus();
+    const lost: number[] = [];
+    const relay = startReplica("a", bus, { onStoreLost: (events) => lost.push(events) });
+    await write("one", "two");
+    await poll(
+      async () => published.length,
+      (length) => length === 2,
+    );
+    lose();
+    await poll(
+      async () => published.length,
+      (length) => length === 4,
+    );
+    await relay.close();
+    assert.deepEqual(published, ["one", "two", "one", "two"]);
+    assert.deepEqual(lost, [2]);
+    const restarted = startReplica("b", bus);
+    await write("three");
+    await poll(
+      async () => published.length,
+      (length) => length > 4,
+    );
+    await restarted.close();
+    assert.deepEqual(published.slice(4), ["three"]);
+  });
+
+  test("a store lost while no process ran is noticed by the next", async () => {
+    const { bus, published, lose } = createLosableBus();
+    const first = startReplica("a", bus);
+    await write("one");
+    await poll(
+      async () => published.length,
+      (length) => length === 1,
+    );
+    await first.close();
+    lose();
+    const second = startReplica("b", bus);
+    await poll(
+      async () => published.length,
+      (length) => length === 2,
+    );
+    await second.close();
   });
 });
 

@@ -1,4 +1,5 @@
 import type { ServiceSchema } from "@xcloudflow/database/migrate";
 import { api } from "./0001-api.ts";
+import { outboxRelay } from "./0002-outbox-relay.ts";
 
-export const apiSchema: ServiceSchema = { service: "api", migrations: [api] };
+export const apiSchema: ServiceSchema = { service: "api", migrations: [api, outboxRelay] };

@@ -1,4 +1,5 @@
 import type { ServiceSchema } from "@xcloudflow/database/migrate";
 import { orchestrator } from "./0001-orchestrator.ts";
+import { outboxRelay } from "./0002-outbox-relay.ts";
 
-export const orchestratorSchema: ServiceSchema = { service: "orchestrator", migrations: [orchestrator] };
+export const orchestratorSchema: ServiceSchema = { service: "orchestrator", migrations: [orchestrator, outboxRelay] };

@@ -1,4 +1,5 @@
 import type { ServiceSchema } from "@xcloudflow/database/migrate";
 import { secrets } from "./0001-secrets.ts";
+import { outboxRelay } from "./0002-outbox-relay.ts";
 
-export const secretsSchema: ServiceSchema = { service: "secrets", migrations: [secrets] };
+export const secretsSchema: ServiceSchema = { service: "secrets", migrations: [secrets, outboxRelay] };
