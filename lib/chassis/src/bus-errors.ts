@@ -21,13 +21,13 @@ export class BusClosedError extends CodedError {
   }
 }
 
-/** Thrown when a message could not be handed over; publishing it again with the same id is safe. */
+/** Thrown when NATS did not do what the bus needs of it; trying again, with the same message id, is safe. */
 export class BusUnavailableError extends CodedError {
   constructor(where: string, cause: unknown) {
     super("BUS_UNAVAILABLE", "unavailable", {
-      what: "the event bus did not take the message",
+      what: "the event bus does not answer",
       where,
-      hint: "nothing is lost: it is published again from the outbox once NATS answers",
+      hint: "check NATS; nothing is lost, events are published from the outbox once it answers",
       cause,
     });
   }

@@ -14,6 +14,7 @@ export interface Bus {
    * Resolves once the bus holds the message; a message whose id it has seen lately is dropped silently.
    *
    * @throws {BusSubjectInvalidError} when the subject is empty, has an empty token, or a wildcard.
+   * @throws {BusUnavailableError} when it may not hold it: publish again, with the same id.
    * @throws {BusClosedError} after `close`.
    */
   publish(subject: string, message: BusMessage): Promise<void>;

@@ -11,6 +11,7 @@ import { BusClosedError, BusSubjectInvalidError, BusUnavailableError } from "./b
 import { checkPattern, checkSubject, escapeSubjectToken, matchesSubject } from "./bus-subject.ts";
 import { type Clock, pause } from "./clock.ts";
 import type { Logger } from "./logger.ts";
+import { NatsStreamDiffersError } from "./nats-errors.ts";
 import { API_TIMEOUT_MS, declareStream, isStreamMissing, type StreamSpec } from "./nats-streams.ts";
 import { createNatsSubscription } from "./nats-subscription.ts";
 
@@ -53,7 +54,7 @@ const FLUSH_MS = 2_000;
 export async function createNatsBus(options: NatsBusOptions): Promise<NatsBus> {
   const { connection, stream, clock } = options;
   const manager = await jetstreamManager(connection, { timeout: API_TIMEOUT_MS });
-  const client = jetstream(connection);
+  const client = jetstream(connection, { timeout: API_TIMEOUT_MS });
   const subscriptions = new Set<Subscription>();
   let closed = false;
   let declaring: Promise<StreamInfo> | undefined;
@@ -89,23 +90,26 @@ export async function createNatsBus(options: NatsBusOptions): Promise<NatsBus> {
     async subscribe(pattern, { durable }, handler) {
       if (closed) throw new BusClosedError();
       checkPattern(pattern);
-      const subscription = await createNatsSubscription({
-        manager,
-        client,
-        stream: stream.name,
-        declare,
+      const subscription = await orUnavailable(
         pattern,
-        durable: durable === undefined ? undefined : escapeSubjectToken(durable),
-        handler,
-        clock,
-        logger: options.logger,
-        ackWaitMs: options.ackWaitMs ?? ACK_WAIT_MS,
-        parkAfter: options.parkAfter ?? PARK_AFTER,
-        redeliveryDelayMs:
-          options.redeliveryDelayMs ?? ((attempt) => Math.min(250 * 2 ** (attempt - 2), LONGEST_REDELIVERY_MS)),
-        onHandlerError: options.onHandlerError,
-        onParked: options.onParked,
-      });
+        createNatsSubscription({
+          manager,
+          client,
+          stream: stream.name,
+          declare,
+          pattern,
+          durable: durable === undefined ? undefined : escapeSubjectToken(durable),
+          handler,
+          clock,
+          logger: options.logger,
+          ackWaitMs: options.ackWaitMs ?? ACK_WAIT_MS,
+          parkAfter: options.parkAfter ?? PARK_AFTER,
+          redeliveryDelayMs:
+            options.redeliveryDelayMs ?? ((attempt) => Math.min(250 * 2 ** (attempt - 2), LONGEST_REDELIVERY_MS)),
+          onHandlerError: options.onHandlerError,
+          onParked: options.onParked,
+        }),
+      );
       subscriptions.add(subscription);
       return {
         async unsubscribe() {
@@ -116,12 +120,7 @@ export async function createNatsBus(options: NatsBusOptions): Promise<NatsBus> {
     },
     async storeIdentity() {
       if (closed) throw new BusClosedError();
-      try {
-        const { created } = await declare();
-        return created;
-      } catch (error) {
-        throw new BusUnavailableError(`stream ${stream.name}`, error);
-      }
+      return (await orUnavailable(`stream ${stream.name}`, declare())).created;
     },
     async close() {
       closed = true;
@@ -131,6 +130,14 @@ export async function createNatsBus(options: NatsBusOptions): Promise<NatsBus> {
         await Promise.race([connection.flush().catch(() => undefined), pause(clock, FLUSH_MS)]);
     },
   };
+}
+
+async function orUnavailable<T>(where: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw error instanceof NatsStreamDiffersError ? error : new BusUnavailableError(where, error);
+  }
 }
 
 async function publishOnce(

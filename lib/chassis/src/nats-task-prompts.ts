@@ -66,7 +66,7 @@ export function runnerConsumerSpec(engine: string, pool: string, ackWaitMs = ACK
 export async function createNatsTaskPrompts(options: NatsTaskPromptsOptions): Promise<TaskPrompts> {
   const { connection, stream, engines, pool, clock, logger, waitMs = WAIT_MS, ackWaitMs = ACK_WAIT_MS } = options;
   const manager = await jetstreamManager(connection, { timeout: API_TIMEOUT_MS });
-  const client = jetstream(connection);
+  const client = jetstream(connection, { timeout: API_TIMEOUT_MS });
   const consumers = new Map<string, Consumer>();
   const closing = new AbortController();
 
