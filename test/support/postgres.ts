@@ -10,8 +10,14 @@ import { type PostgresServer, startPostgres } from "./postgres-cli.ts";
 /** Logs in, migrates and owns like a production user: no superuser, may make roles and schemas. */
 const OWNER = "xcf_owner";
 
+let durability: "none" | "full" = "none";
 let server: Promise<PostgresServer> | undefined;
 const templates = new Map<string, Promise<string>>();
+
+/** From now on this process's server survives a power cut: for benchmarks, before anything else asks for the server. */
+export function demandDurability(): void {
+  durability = "full";
+}
 
 /** URL of a new database of its own, already migrated to these schemas; cloned from a template made once per process. */
 export async function createPostgresUrl(
@@ -35,7 +41,7 @@ export async function openPostgres(url: string): Promise<OwnedDatabase> {
 }
 
 async function postgresServer(): Promise<PostgresServer> {
-  server ??= startPostgres().then(async (started) => {
+  server ??= startPostgres(durability).then(async (started) => {
     await runAsSuperuser(started, `create role ${OWNER} login createrole createdb`);
     return started;
   });
