@@ -159,7 +159,7 @@ if (nats.skip === false) {
     pollMs: 1_000,
     keepMs: 3_600_000,
     onError: (error) => console.error(error),
-    replicas: { holder: "bench", leaseMs: 3_000, signals: createNatsSignals(publisher.connection), inFlight: 500 },
+    replicas: { holder: "bench", leaseMs: 3_000, signals: createNatsSignals(publisher.connection), inFlight: 1_000 },
   });
   await relay.flush();
   await measure(database, relay, arrivals);

@@ -78,6 +78,8 @@ function connectionOptions(config: NatsConfig, name: string): ConnectionOptions 
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_MS,
     ignoreAuthErrorAbort: true,
+    // They cost more than the message itself, and our own errors say where.
+    noAsyncTraces: true,
     ...(tls === undefined ? {} : { tls }),
     ...(user === undefined ? {} : { user, ...(pass === undefined ? {} : { pass }) }),
     ...(creds === undefined ? {} : { authenticator: credsAuthenticator(() => readSetting("XCF_NATS_CREDS", creds)) }),

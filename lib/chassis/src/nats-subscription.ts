@@ -33,8 +33,14 @@ export interface NatsSubscriptionOptions {
   readonly onParked: (delivery: Delivery, error: unknown) => void;
 }
 
-/** Messages asked for at a time: they wait here while a handler runs, and others of the same durable name do not get them. */
-const BATCH = 32;
+/**
+ * Messages asked for at a time: they wait here while a handler runs, and others of the same durable name do not get them.
+ * So few at first, and more only while they come faster than they are asked for.
+ */
+const LEAST = 16;
+const MOST = 512;
+/** Of one batch of messages, in which a fast handler is done with the largest. */
+const QUICK_MS = 250;
 const EXPIRES_MS = 10_000;
 /** A consumer that vanished in silence is noticed after two of them. */
 const HEARTBEAT_MS = 1_000;
@@ -101,12 +107,15 @@ export async function createNatsSubscription(options: NatsSubscriptionOptions): 
   }
 
   async function pull(from: Consumer): Promise<void> {
-    while (!stopping.signal.aborted) {
-      messages = await from.fetch({ max_messages: BATCH, expires: EXPIRES_MS, idle_heartbeat: HEARTBEAT_MS });
+    for (let size = LEAST; !stopping.signal.aborted; ) {
+      const started = clock.now().getTime();
+      let count = 0;
+      messages = await from.fetch({ max_messages: size, expires: EXPIRES_MS, idle_heartbeat: HEARTBEAT_MS });
       if (stopping.signal.aborted) await messages.close();
       let handled = Promise.resolve();
       try {
         for await (const message of messages) {
+          count++;
           held.add(message);
           place.receive(message.seq);
           handled = handled.then(() => take(message));
@@ -114,6 +123,8 @@ export async function createNatsSubscription(options: NatsSubscriptionOptions): 
       } finally {
         await handled;
       }
+      const quick = count === size && clock.now().getTime() - started < QUICK_MS;
+      size = quick ? Math.min(2 * size, MOST) : LEAST;
     }
   }
 
