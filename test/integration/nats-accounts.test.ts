@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
@@ -11,6 +14,8 @@ import { requireEngine } from "../support/engines.ts";
 import { connectTo, silentLogger } from "../support/nats.ts";
 import { type NatsServer, startNatsServer } from "../support/nats-server-cli.ts";
 import { poll } from "../support/poll.ts";
+
+const EXAMPLE = join(import.meta.dirname, "../../examples/subscriber/subscriber.js");
 
 const account = (tenant: string): TenantAccount => ({
   tenant,
@@ -120,6 +125,42 @@ describe("a tenant's account", { skip: requireEngine("nats-server").skip }, () =
         /permissions violation/i,
         call,
       );
+  });
+
+  test("the example prints events and goes on where it stopped", async () => {
+    const printed = async (events: number): Promise<readonly string[]> => {
+      const env = {
+        PATH: process.env["PATH"] ?? "",
+        NATS_URL: server.url,
+        NATS_USER: "bob-reader",
+        NATS_PASSWORD: "r",
+      };
+      const child = spawn(process.execPath, [EXAMPLE, "--name", "example"], {
+        env,
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const lines: string[] = [];
+      for await (const line of createInterface({ input: child.stdout })) {
+        lines.push(line);
+        if (lines.length === events) child.kill("SIGTERM");
+      }
+      return lines;
+    };
+    const event = (id: string) => ({
+      id,
+      time: "2026-01-01T00:00:00Z",
+      type: "io.xcloudflow.state.lock.taken",
+      data: {},
+    });
+    const subject = "xcf.event.bob.state.lock.taken";
+    const manager = await jetstreamManager(await enter("bob-mesh", "p"));
+    await manager.streams.purge(EVENT_STREAM);
+    for (const id of ["e1", "e2"]) await bus.publish(subject, { id, data: Buffer.from(JSON.stringify(event(id))) });
+    const first = await printed(2);
+    await bus.publish(subject, { id: "e3", data: Buffer.from(JSON.stringify(event("e3"))) });
+    const second = await printed(1);
+    assert.match(first.join("\n"), /io\.xcloudflow\.state\.lock\.taken/);
+    assert.equal(new Set([...first, ...second].map((line) => line.split(" ")[0])).size, 3);
   });
 
   test("a wrong password is refused with one clear error", async () => {
