@@ -9,6 +9,7 @@ import { RouterService } from "@xcloudflow/proto/router/v1/router_pb";
 import { SecretsService } from "@xcloudflow/proto/secrets/v1/secrets_pb";
 import { StateService } from "@xcloudflow/proto/state/v1/state_pb";
 import { fromConnectError } from "./connect-errors.ts";
+import { traceTransport } from "./tracing-interceptor.ts";
 
 /** How services reach each other. Calls are made with `as(caller)`; they throw `CodedError`s, never transport errors. */
 export interface ServiceClients {
@@ -43,7 +44,7 @@ export function createApiClient(transport: Transport): Client<typeof ApiService>
  * (Connect's own goes on receiving until somebody aborts it).
  */
 export function createCodedClient<S extends DescService>(service: S, transport: Transport): Client<S> {
-  return new Proxy(createClient(service, transport), {
+  return new Proxy(createClient(service, traceTransport(transport)), {
     get(client, name, receiver) {
       const call: unknown = Reflect.get(client, name, receiver);
       if (typeof call !== "function") return call;

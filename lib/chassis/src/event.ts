@@ -4,6 +4,7 @@ import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import { z } from "zod";
 import type { BusMessage } from "./bus.ts";
 import { escapeSubjectToken } from "./bus-subject.ts";
+import { currentTraceparent, TRACEPARENT } from "./tracing.ts";
 
 const word = z.string().regex(/^[a-z][a-z0-9-]*$/, "lower-case words joined by -");
 
@@ -80,6 +81,17 @@ export function toCloudEvent(event: XcfEvent): CloudEvent {
   };
 }
 
+/** The headers an encoded event travels with: its content type, and the trace it is a part of. */
+export function eventHeaders(data: Uint8Array): Record<string, string> {
+  const headers: Record<string, string> = { "Content-Type": CLOUD_EVENT_CONTENT_TYPE };
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  if (!bytes.includes(`"${TRACEPARENT}"`)) return headers;
+  const { traceparent } = tracedSchema.parse(decodeDocument(z.unknown(), data, "an event"));
+  return traceparent === undefined ? headers : { ...headers, [TRACEPARENT]: traceparent };
+}
+
+const tracedSchema = z.looseObject({ traceparent: z.string().optional().catch(undefined) });
+
 /** @throws {EventInvalidError} when `value` is not a CloudEvent of ours. */
 export function fromCloudEvent(value: unknown, where: string): XcfEvent {
   const parsed = cloudEventSchema.safeParse(value);
@@ -101,13 +113,12 @@ export function fromCloudEvent(value: unknown, where: string): XcfEvent {
 
 export const CLOUD_EVENT_CONTENT_TYPE = "application/cloudevents+json";
 
-/** The event as it travels: CloudEvents JSON, its id as the message id. */
+/** The event as it travels: CloudEvents JSON, its id as the message id, a part of the running trace if there is one. */
 export function encodeEvent(event: XcfEvent): BusMessage {
-  return {
-    id: event.id,
-    data: encodeDocument(toCloudEvent(event)),
-    headers: { "Content-Type": CLOUD_EVENT_CONTENT_TYPE },
-  };
+  const traceparent = currentTraceparent();
+  // CloudEvents' distributed tracing extension: about the message, so no part of what is audited.
+  const data = encodeDocument({ ...toCloudEvent(event), ...(traceparent === undefined ? {} : { traceparent }) });
+  return { id: event.id, data, headers: eventHeaders(data) };
 }
 
 /**

@@ -1,3 +1,5 @@
+import { isSpanContextValid, trace } from "@opentelemetry/api";
+
 /** Least to most urgent. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -23,12 +25,12 @@ export interface LoggerOptions {
   readonly fields?: LogFields;
 }
 
-/** Writes JSON lines: `{"time", "level", "message", …fields}`. */
+/** Writes JSON lines: `{"time", "level", "message", …fields}`, with `trace_id` and `span_id` where a span is active. */
 export function createLogger({ level, now, write, fields = {} }: LoggerOptions): Logger {
   const least = LOG_LEVELS.indexOf(level);
   const log = (at: LogLevel, message: string, more: LogFields = {}): void => {
     if (LOG_LEVELS.indexOf(at) < least) return;
-    write(formatLogLine(now(), at, message, { ...fields, ...more }));
+    write(formatLogLine(now(), at, message, { ...spanFields(), ...fields, ...more }));
   };
   return {
     debug: (message, more) => log("debug", message, more),
@@ -37,6 +39,12 @@ export function createLogger({ level, now, write, fields = {} }: LoggerOptions):
     error: (message, more) => log("error", message, more),
     with: (more) => createLogger({ level, now, write, fields: { ...fields, ...more } }),
   };
+}
+
+/** Named as log collectors look for them. */
+function spanFields(): LogFields {
+  const span = trace.getActiveSpan()?.spanContext();
+  return span === undefined || !isSpanContextValid(span) ? {} : { trace_id: span.traceId, span_id: span.spanId };
 }
 
 /** Says nothing: for verbs that print their result only. */

@@ -1,6 +1,7 @@
 import type { Bus, BusHandler, Delivery, SubscribeOptions, Subscription } from "./bus.ts";
 import { BusClosedError, BusSubjectInvalidError } from "./bus-errors.ts";
 import { checkPattern, checkSubject, matchesSubject } from "./bus-subject.ts";
+import { traceHandler } from "./bus-tracing.ts";
 import type { CancelTimer, Clock } from "./clock.ts";
 
 export interface MemoryBusOptions {
@@ -47,7 +48,7 @@ export function createMemoryBus(options: MemoryBusOptions): Bus {
       if (closed) throw new BusClosedError();
       checkPattern(pattern);
       const queue = queueFor(pattern, durable);
-      const worker = queue.attach(handler);
+      const worker = queue.attach(traceHandler(pattern, handler));
       return {
         async unsubscribe() {
           if (durable !== undefined) return await worker.stop();

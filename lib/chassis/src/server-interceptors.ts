@@ -5,6 +5,7 @@ import { internalCallerInterceptor } from "./internal-caller-interceptor.ts";
 import type { Logger } from "./logger.ts";
 import { loggingInterceptor } from "./logging-interceptor.ts";
 import { permissionInterceptor } from "./permission-interceptor.ts";
+import { serverTracingInterceptor } from "./tracing-interceptor.ts";
 import { validateInterceptor } from "./validate-interceptor.ts";
 
 export interface InterceptorOptions {
@@ -16,6 +17,7 @@ export interface InterceptorOptions {
 /** For services behind an internal transport: the caller is who the calling service says. Outermost first. */
 export function internalInterceptors({ logger, clock, newReference }: InterceptorOptions): Interceptor[] {
   return [
+    serverTracingInterceptor({ roots: false }),
     loggingInterceptor(logger, clock),
     errorInterceptor({ logger, newReference }),
     internalCallerInterceptor(),
@@ -27,6 +29,7 @@ export function internalInterceptors({ logger, clock, newReference }: Intercepto
 /** For what `serveRoutes` serves to the outside: the caller has been set by `edgeAuthGate` before. Outermost first. */
 export function edgeInterceptors({ logger, clock, newReference }: InterceptorOptions): Interceptor[] {
   return [
+    serverTracingInterceptor({ roots: true }),
     loggingInterceptor(logger, clock),
     errorInterceptor({ logger, newReference }),
     permissionInterceptor(),

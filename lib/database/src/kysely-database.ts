@@ -1,8 +1,11 @@
+import { SpanKind } from "@opentelemetry/api";
 import { type Clock, pause } from "@xcloudflow/chassis/clock";
 import type { Random } from "@xcloudflow/chassis/random";
+import { inChildSpan } from "@xcloudflow/chassis/tracing";
 import { type Kysely, sql } from "kysely";
 import type { Database, OwnedDatabase, Scope, Tx } from "./database.ts";
 import { DatabaseUnavailableError, TransactionContendedError } from "./database-errors.ts";
+import { transactionDuration } from "./database-metrics.ts";
 import { checkScope } from "./scope.ts";
 import { isLostRace, isWriteRefused } from "./sql-state.ts";
 import { insideTransaction, refuseNesting } from "./transaction-context.ts";
@@ -107,10 +110,15 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
   const database: OwnedDatabase = {
     async transaction(scope, work) {
       checkScope(scope);
-      return await admitted(scope.name, scope.isolation, async (tx, readOnly) => {
-        await enterScope(tx, scope, readOnly);
-        return await work(tx);
-      });
+      const attributes = { "db.system.name": "postgresql", "xcf.tenant": scope.tenant };
+      return await inChildSpan(scope.name, { kind: SpanKind.CLIENT, attributes }, () =>
+        measured(scope.name, () =>
+          admitted(scope.name, scope.isolation, async (tx, readOnly) => {
+            await enterScope(tx, scope, readOnly);
+            return await work(tx);
+          }),
+        ),
+      );
     },
     withTables<Other>(): Database<Other> {
       return {
@@ -137,6 +145,20 @@ export function createKyselyDatabase(driver: DatabaseDriver, { clock, random }: 
     },
   };
   return database;
+}
+
+async function measured<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const end = (outcome: string): void =>
+    transactionDuration.record((performance.now() - started) / 1_000, { transaction: name, outcome });
+  try {
+    const result = await work();
+    end("committed");
+    return result;
+  } catch (error) {
+    end("failed");
+    throw error;
+  }
 }
 
 async function enterScope(tx: Tx<unknown>, { role, tenant }: Scope, readOnly: boolean): Promise<void> {

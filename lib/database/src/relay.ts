@@ -1,6 +1,6 @@
 import type { Bus } from "@xcloudflow/chassis/bus";
 import type { CancelTimer, Clock } from "@xcloudflow/chassis/clock";
-import { CLOUD_EVENT_CONTENT_TYPE } from "@xcloudflow/chassis/event";
+import { eventHeaders } from "@xcloudflow/chassis/event";
 import { sql } from "kysely";
 import type { Database } from "./database.ts";
 import { outboxTopic } from "./outbox.ts";
@@ -103,7 +103,7 @@ export function createRelay(options: RelayOptions): Relay {
   /** In order; all at once where replicas relay. Nothing that was not published is marked, and nothing that was is not. */
   async function publish(rows: readonly Row[]): Promise<void> {
     const send = ({ id, subject, event }: Row) =>
-      bus.publish(subject, { id, data: event, headers: { "Content-Type": CLOUD_EVENT_CONTENT_TYPE } });
+      bus.publish(subject, { id, data: event, headers: eventHeaders(event) });
     if (lease === undefined) {
       for (const row of rows) await send(row);
       if (rows.length > 0) await markPublished(rows);

@@ -48,6 +48,8 @@ export const taskSpecSchema = z.strictObject({
   ignoreDrift: z.array(z.string()),
   /** The runner pool that does the work. */
   pool: z.string().optional(),
+  /** W3C trace context of what asked for the task. */
+  traceparent: z.string().optional(),
   timeoutSeconds: z.number().positive(),
 });
 export type TaskSpec = z.infer<typeof taskSpecSchema>;
