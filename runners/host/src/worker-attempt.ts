@@ -11,6 +11,7 @@ import type { EngineOutput } from "./engine.ts";
 import { AttemptLostError } from "./engine-errors.ts";
 import { type EngineCommand, type EngineExit, runEngineProcess, type StopTimes } from "./engine-process-cli.ts";
 import type { EngineSpawner } from "./engine-spawner-cli.ts";
+import { traceEngine } from "./engine-tracing.ts";
 import { unpackArchive } from "./module-archive.ts";
 import { SCRATCH_VARIABLE } from "./process-table-cli.ts";
 import { resolveReferences } from "./resolve-references.ts";
@@ -98,15 +99,17 @@ export function createAttempt(options: AttemptOptions): Attempt {
       return decodeDocument(outputsSchema, answer.outputsDocument, `outputs of ${spec.address}`);
     },
     run(command: EngineCommand): Promise<EngineExit> {
-      return runEngineProcess(command, {
-        spawner: options.spawner,
-        outputFolder: scratch.path,
-        signal,
-        environment: { ...options.environment, [SCRATCH_VARIABLE]: scratch.path },
-        mustKill: (reason) => reason instanceof AttemptLostError,
-        stopTimes: options.stopTimes,
-        onStart: (pid) => scratch.recordEngine(pid),
-      });
+      return traceEngine(spec.engine, command, (traced) =>
+        runEngineProcess(command, {
+          spawner: options.spawner,
+          outputFolder: scratch.path,
+          signal,
+          environment: { ...options.environment, ...traced, [SCRATCH_VARIABLE]: scratch.path },
+          mustKill: (reason) => reason instanceof AttemptLostError,
+          stopTimes: options.stopTimes,
+          onStart: (pid) => scratch.recordEngine(pid),
+        }),
+      );
     },
   };
 }

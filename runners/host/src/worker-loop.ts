@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { type Clock, pause } from "@xcloudflow/chassis/clock";
 import type { Logger } from "@xcloudflow/chassis/logger";
+import { inSpan, inTraceOf } from "@xcloudflow/chassis/tracing";
 import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import type { TaskResult } from "@xcloudflow/model/task-result";
 import { type TaskSpec, taskSpecSchema } from "@xcloudflow/model/task-spec";
@@ -15,6 +17,7 @@ import { createEngineSpawner } from "./engine-spawner-cli.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
 import { performTask } from "./perform-task.ts";
 import { recoverLeftState } from "./recover-left-state.ts";
+import { observeWorker } from "./runner-metrics.ts";
 import { abandonScratch, createScratchRoot, type ScratchDirectory } from "./scratch-directory.ts";
 import { createAttempt } from "./worker-attempt.ts";
 import type { WorkerClients } from "./worker-clients.ts";
@@ -108,8 +111,13 @@ export function createWorker(options: WorkerOptions): Worker {
     );
     let lost = false;
     try {
-      const result = await attemptTask(assignment, spec, ending, news);
-      if (!lost) await report(spec.tenant, assignment, result, news);
+      await inTraceOf(spec.traceparent, () =>
+        traceAttempt(assignment, spec, async () => {
+          const result = await attemptTask(assignment, spec, ending, news);
+          if (!lost) await report(spec.tenant, assignment, result, news);
+          return result;
+        }),
+      );
     } catch (error) {
       logger.error("attempt ended without a result", { task: assignment.task, unit: assignment.unit, error });
       if (!lost) await report(spec.tenant, assignment, failedBeforeStart(error), news);
@@ -254,6 +262,7 @@ export function createWorker(options: WorkerOptions): Worker {
       logger.error("old scratch directories could not be cleaned", { path: options.scratchRoot, error }),
     );
   const slots = Array.from({ length: options.concurrency }, slot);
+  const stopObserving = observeWorker(() => ({ busy: running.size, slots: slots.length }));
 
   return {
     get busy() {
@@ -261,6 +270,7 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     async close({ cancel = false } = {}) {
       closing.abort();
+      stopObserving();
       if (cancel) for (const ending of running) ending.abort(new AttemptCanceledError("possible"));
       await Promise.all([...slots, swept]);
       await scratchRoot.drain();
@@ -268,6 +278,27 @@ export function createWorker(options: WorkerOptions): Worker {
       spawner.close();
     },
   };
+}
+
+/** One span an attempt, which says how it ended. */
+async function traceAttempt(
+  { task, run, unit, attempt }: Assignment,
+  { kind, engine, tenant }: TaskSpec,
+  work: () => Promise<TaskResult>,
+): Promise<void> {
+  const attributes = {
+    "xcf.task": task,
+    "xcf.run": run,
+    "xcf.unit": unit,
+    "xcf.attempt": Number(attempt),
+    "xcf.engine": engine,
+    "xcf.tenant": tenant,
+  };
+  await inSpan(`attempt ${kind}`, { kind: SpanKind.CONSUMER, attributes }, async (span) => {
+    const result = await work();
+    span.setAttribute("xcf.result", result.kind);
+    if (result.kind === "failed") span.setStatus({ code: SpanStatusCode.ERROR, message: result.failure.code });
+  });
 }
 
 const REPORT_TRIES = 20;

@@ -11,6 +11,7 @@ import { decideLocks, describeLock, wishLocks } from "./lock-decision.ts";
 import { moveStates } from "./move-states.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
+import { runWaits } from "./orchestrator-metrics.ts";
 import type { ChangeSetRow, RunRow, WaitingKind } from "./rows.ts";
 import { waitRun } from "./run-decision.ts";
 import { runRequestSchema } from "./run-request.ts";
@@ -98,11 +99,14 @@ async function wait(
   kind: WaitingKind,
   reason: string,
 ): Promise<boolean> {
+  let began = false;
   await transact(context, tenant, "wait-run", run, async (current, write) => {
     const decision = waitRun(current, kind, reason);
+    began = current.waitingKind !== kind;
     await write(decision.changes);
     return decision.commands;
   });
+  if (began) runWaits.add(1, { reason: kind });
   return false;
 }
 

@@ -1,4 +1,5 @@
 import { as, serviceCaller } from "@xcloudflow/chassis/caller";
+import { currentTraceparent } from "@xcloudflow/chassis/tracing";
 import type { AppliedPointer } from "@xcloudflow/model/applied-pointer";
 import type { ChangeSet, ChangeSetUnit } from "@xcloudflow/model/change-set";
 import { checkSavedPlanInputs } from "@xcloudflow/model/envelope";
@@ -116,7 +117,9 @@ async function dispatch(
   inputs: Inputs,
 ): Promise<boolean> {
   const plan = kind === "apply" ? planOf(step) : undefined;
-  const wish = { kind, inputs, provisional: false, destroy: step.destroy, ...(plan === undefined ? {} : { plan }) };
+  const traceparent = currentTraceparent();
+  const known = { kind, inputs, provisional: false, destroy: step.destroy, traceparent };
+  const wish = { ...known, ...(plan === undefined ? {} : { plan }) };
   const replace = await resourcesToReplace(context, tenant, run, unit, kind);
   const spec = specifyTask(tenant, run.environment, { ...unit, replace }, wish, context.timing.taskTimeoutSeconds);
   return transact(context, tenant, "dispatch-step", run, async (current, write, tx) => {

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { as, serviceCaller } from "@xcloudflow/chassis/caller";
+import { inChildSpan, inTraceOf } from "@xcloudflow/chassis/tracing";
 import { parseJson } from "@xcloudflow/model/parse-json";
 import { type TaskSpec, taskSpecSchema } from "@xcloudflow/model/task-spec";
 import { type Assignment, AssignmentSchema } from "@xcloudflow/proto/runner/v1/runner_pb";
@@ -79,6 +80,18 @@ async function claim(context: OrchestratorContext, tenant: string, query: ClaimQ
 
 async function assign(context: OrchestratorContext, tenant: string, task: TaskRow): Promise<Assignment> {
   const spec = taskSpecSchema.parse(parseJson(task.spec, `task ${task.id}`));
+  const attributes = { "xcf.task": task.id, "xcf.unit": task.unit, "xcf.attempt": task.attempt };
+  return inTraceOf(spec.traceparent, () =>
+    inChildSpan("assign task", { attributes }, () => prepareAssignment(context, tenant, task, spec)),
+  );
+}
+
+async function prepareAssignment(
+  context: OrchestratorContext,
+  tenant: string,
+  task: TaskRow,
+  spec: TaskSpec,
+): Promise<Assignment> {
   if (raisesFence(task.kind)) {
     const service = as(serviceCaller(tenant, "orchestrator"));
     const fence = { unit: task.unit, fence: BigInt(task.attempt) };

@@ -1,5 +1,6 @@
 import { as } from "@xcloudflow/chassis/caller";
 import type { ErrorCategory } from "@xcloudflow/model/coded-error";
+import { currentTraceparent } from "@xcloudflow/chassis/tracing";
 import { type Compilation, type CompiledUnit, compilationSchema } from "@xcloudflow/model/compilation";
 import { executionGraph } from "@xcloudflow/model/execution-order";
 import { decodeDocument, parseJson } from "@xcloudflow/model/parse-json";
@@ -152,7 +153,13 @@ async function dispatchPlans(context: OrchestratorContext, tenant: string, run: 
         tenant,
         current.environment,
         unit,
-        { kind: "plan", ...inputs, destroy: step.destroy, movedFrom: unit.movedFrom },
+        {
+          kind: "plan",
+          ...inputs,
+          destroy: step.destroy,
+          movedFrom: unit.movedFrom,
+          traceparent: currentTraceparent(),
+        },
         context.timing.taskTimeoutSeconds,
       );
       return [

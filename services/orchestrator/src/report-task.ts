@@ -3,9 +3,17 @@ import type { TaskResult } from "@xcloudflow/model/task-result";
 import type { LogLine, Progress } from "@xcloudflow/proto/runner/v1/runner_pb";
 import type { Change, Command } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
+import { attemptsUnknown, lateReports, leasesLost, stepDuration } from "./orchestrator-metrics.ts";
 import type { OrchestratorTransaction } from "./orchestrator-store.ts";
 import { performCommands } from "./perform-commands.ts";
-import { expireLease, type HeartbeatVerdict, type ReportView, renewLease, reportTask } from "./task-decision.ts";
+import {
+  expireLease,
+  type HeartbeatVerdict,
+  hasEffects,
+  type ReportView,
+  renewLease,
+  reportTask,
+} from "./task-decision.ts";
 
 /** Thrown when a worker reports an attempt that is not its own any more. Its result is evidence and decides nothing. */
 export class LeaseLostError extends CodedError {
@@ -32,14 +40,16 @@ export interface AttemptReport {
  * @throws {LeaseLostError} when somebody else decides about the task now.
  */
 export async function acceptReport(context: OrchestratorContext, tenant: string, report: AttemptReport): Promise<void> {
+  let measured: Measured | undefined;
   const commands = await context.store.transact(tenant, "report-task", async (tx) => {
+    measured = undefined;
     const view = await loadView(tx, report.task, report.attempt, mayFail(report.result));
-    if (view === undefined) throw new LeaseLostError(report.task, report.attempt);
+    if (view === undefined) throw refuseLate(report);
     if (view.attempt.endedAt !== null && view.attempt.outcome !== "unknown" && view.attempt.worker === report.worker)
       return [];
     const { task } = view;
     if (task.status !== "leased" || task.attempt !== report.attempt || task.worker !== report.worker)
-      throw new LeaseLostError(report.task, report.attempt);
+      throw refuseLate(report);
     const logged = logLines(view, report.lines, [], context.clock.now().toISOString());
     const decision = reportTask(
       { ...view, run: logged.run },
@@ -48,9 +58,30 @@ export async function acceptReport(context: OrchestratorContext, tenant: string,
       context.random.float(),
     );
     await tx.write([...logged.changes, ...decision.changes]);
+    measured = { task, attempt: view.attempt };
     return decision.commands;
   });
+  if (measured !== undefined) countAttempt(context, measured, report.result.kind);
   performCommands(context, tenant, commands);
+}
+
+function refuseLate({ task, attempt }: AttemptReport): LeaseLostError {
+  lateReports.add(1);
+  return new LeaseLostError(task, attempt);
+}
+
+type Measured = Pick<ReportView, "task" | "attempt">;
+
+function countAttempt(context: OrchestratorContext, { task, attempt }: Measured, outcome: string): void {
+  const seconds = (context.clock.now().getTime() - Date.parse(attempt.claimedAt)) / 1_000;
+  stepDuration.record(Math.max(0, seconds), { engine: task.engine, kind: task.kind, outcome });
+}
+
+function countLost(context: OrchestratorContext, measured: Measured): void {
+  const { engine, kind } = measured.task;
+  countAttempt(context, measured, "lost");
+  leasesLost.add(1, { engine, kind });
+  if (hasEffects(kind)) attemptsUnknown.add(1, { engine, kind });
 }
 
 /** The run is locked before its task. All steps and edges are read only where a failure could skip some of them. */
@@ -106,6 +137,7 @@ export async function acceptHeartbeat(
     await tx.write([...decision.changes, ...logged.changes]);
     return { verdict: decision.verdict, run: logged.changes.length > 0 ? run?.id : undefined };
   });
+  if (result.verdict === "lost") lateReports.add(1);
   if (result.run !== undefined) performCommands(context, tenant, [{ kind: "notify", run: result.run, units: [] }]);
   return { verdict: result.verdict, leaseExpiresAt };
 }
@@ -150,13 +182,17 @@ function logLines<T extends Pick<ReportView, "run" | "task">>(
 export async function sweepLeases(context: OrchestratorContext, tenant: string, before: string): Promise<void> {
   const expired = await context.store.transact(tenant, "find-expired-leases", (tx) => tx.expiredTasks({ before }));
   for (const { id } of expired) {
+    let lost: Measured | undefined;
     const commands = await context.store.transact(tenant, "expire-lease", async (tx): Promise<readonly Command[]> => {
+      lost = undefined;
       const view = await loadView(tx, id, "current", true);
       if (view?.task.status !== "leased" || (view.task.leaseExpiresAt ?? "") >= before) return [];
       const decision = expireLease(view, context.clock.now().toISOString());
       await tx.write(decision.changes);
+      lost = { task: view.task, attempt: view.attempt };
       return decision.commands;
     });
+    if (lost !== undefined) countLost(context, lost);
     performCommands(context, tenant, commands);
   }
 }

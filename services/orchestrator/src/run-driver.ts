@@ -1,3 +1,4 @@
+import { inChildSpan, inTraceOf, isTraced, quietly } from "@xcloudflow/chassis/tracing";
 import { driveApply } from "./apply-driver.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { performCommands } from "./perform-commands.ts";
@@ -5,6 +6,7 @@ import { drivePlan } from "./plan-driver.ts";
 import type { RunRow } from "./rows.ts";
 import { failRun } from "./run-decision.ts";
 import { codedErrorOf, describeFailure } from "./run-failure.ts";
+import { runRequestSchema } from "./run-request.ts";
 
 /** Moves runs forward: one at a time each, as far as they go without people, workers or the clock. */
 export interface RunDriver {
@@ -24,7 +26,7 @@ export function createRunDriver(
   context: OrchestratorContext,
   onError: (run: string, error: unknown) => void,
 ): RunDriver {
-  const driving = new Map<string, { again: boolean; done: Promise<void> }>();
+  const driving = new Map<string, { again: boolean; prompted: boolean; done: Promise<void> }>();
   let closed = false;
 
   function wake(tenant: string, run: string): void {
@@ -32,14 +34,19 @@ export function createRunDriver(
     const current = driving.get(run);
     if (current !== undefined) {
       current.again = true;
+      current.prompted ||= isTraced();
       return;
     }
-    const entry = { again: false, done: Promise.resolve() };
+    const entry = { again: false, prompted: isTraced(), done: Promise.resolve() };
     driving.set(run, entry);
     entry.done = (async () => {
       do {
         entry.again = false;
-        await driveOnce(context, tenant, run).catch((error: unknown) => onError(run, error));
+        const prompted = entry.prompted;
+        entry.prompted = false;
+        await inTraceOf(undefined, () => driveOnce(context, tenant, run, prompted)).catch((error: unknown) =>
+          onError(run, error),
+        );
       } while (entry.again && !closed);
       driving.delete(run);
     })();
@@ -57,13 +64,15 @@ export function createRunDriver(
   };
 }
 
-async function driveOnce(context: OrchestratorContext, tenant: string, id: string): Promise<void> {
-  for (;;) {
+async function driveOnce(context: OrchestratorContext, tenant: string, id: string, prompted: boolean): Promise<void> {
+  for (let followed = prompted; ; followed = true) {
     const run = await context.store.transact(tenant, "read-run", (tx) => tx.run(id));
     if (run === undefined || run.phase === "done") return;
     let moved: boolean;
     try {
-      moved = run.kind === "apply" ? await driveApply(context, tenant, run) : await drivePlan(context, tenant, run);
+      moved = await traceDrive(run, tenant, followed, () =>
+        run.kind === "apply" ? driveApply(context, tenant, run) : drivePlan(context, tenant, run),
+      );
     } catch (error) {
       if (!isFinal(error)) throw error;
       await endFailed(context, tenant, run, error);
@@ -71,6 +80,15 @@ async function driveOnce(context: OrchestratorContext, tenant: string, id: strin
     }
     if (!moved) return;
   }
+}
+
+/** A part of the trace of whoever asked for the run. Looking by the clock leaves no span, or a run that waits for days would be made of them. */
+function traceDrive<T>(run: RunRow, tenant: string, followed: boolean, drive: () => Promise<T>): Promise<T> {
+  const { traceparent } = runRequestSchema.parse(JSON.parse(run.request));
+  const attributes = { "xcf.run": run.id, "xcf.run.kind": run.kind, "xcf.run.phase": run.phase, "xcf.tenant": tenant };
+  return inTraceOf(traceparent, () =>
+    followed ? inChildSpan(`drive ${run.kind} ${run.phase}`, { attributes }, drive) : quietly(drive),
+  );
 }
 
 /** An answer that will be the same when asked again ends the run; a service that is away is asked again later. */

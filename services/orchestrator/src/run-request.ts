@@ -13,6 +13,8 @@ export const runRequestSchema = z.strictObject({
   destroy: z.boolean(),
   /** Of an apply run: only these units of its ChangeSet; empty: all. */
   onlyUnits: z.array(z.string()),
+  /** The trace of who asked: whatever is done for the run later, in whichever process, is a part of it. */
+  traceparent: z.string().optional(),
 });
 export type RunRequest = z.infer<typeof runRequestSchema>;
 

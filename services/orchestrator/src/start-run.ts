@@ -1,4 +1,5 @@
 import type { Caller } from "@xcloudflow/chassis/caller";
+import { currentTraceparent } from "@xcloudflow/chassis/tracing";
 import type { Gate } from "@xcloudflow/model/change-set";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import type { StartRunRequest } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
@@ -195,6 +196,7 @@ function newRun(
     replace: request.replace,
     destroy: request.destroy,
     onlyUnits: request.onlyUnits,
+    ...traced(),
   };
   return {
     id: context.ids.next("run"),
@@ -216,4 +218,9 @@ function newRun(
     endedAt: null,
     sequence: 0,
   };
+}
+
+function traced(): Pick<RunRequest, "traceparent"> {
+  const traceparent = currentTraceparent();
+  return traceparent === undefined ? {} : { traceparent };
 }

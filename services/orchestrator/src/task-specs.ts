@@ -19,6 +19,8 @@ export interface TaskWish {
   readonly movedFrom?: string | undefined;
   /** For `apply`: the plan to apply. */
   readonly plan?: UnitPlan;
+  /** The trace the attempt is a part of. */
+  readonly traceparent?: string | undefined;
 }
 
 /** What an engine is asked to do: for `apply` exactly the saved plan, under the engine version it was made with. */
@@ -59,6 +61,7 @@ export function specifyTask(
     timeoutSeconds,
     ...(unit.pool === undefined ? {} : { pool: unit.pool }),
     ...(wish.movedFrom === undefined ? {} : { stateAddress: wish.movedFrom }),
+    ...(wish.traceparent === undefined ? {} : { traceparent: wish.traceparent }),
     ...withPlan,
   };
 }

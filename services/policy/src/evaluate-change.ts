@@ -8,6 +8,7 @@ import { judgeSubjects, loggedResult, type Subject, type SubjectJudgement } from
 import type { PolicyContext } from "./policy-context.ts";
 import { type CombinedDecision, combineDecisions } from "./policy-decision.ts";
 import { decisionMade } from "./policy-events.ts";
+import { decisionDuration } from "./policy-metrics.ts";
 
 export interface ChangeQuestion {
   /** The governing revision first. */
@@ -27,6 +28,23 @@ export interface ChangeDecision extends CombinedDecision {
  * @throws {BundleMissingError} when a revision was never loaded, {@link PolicyUnavailableError} when OPA cannot answer.
  */
 export async function evaluateChange(
+  context: PolicyContext,
+  who: { readonly tenant: string; readonly actor: string },
+  question: ChangeQuestion,
+): Promise<ChangeDecision> {
+  const started = performance.now();
+  const end = (verdict: string): void => decisionDuration.record((performance.now() - started) / 1_000, { verdict });
+  try {
+    const decision = await decideChange(context, who, question);
+    end(decision.verdict.verdict);
+    return decision;
+  } catch (error) {
+    end("error");
+    throw error;
+  }
+}
+
+async function decideChange(
   context: PolicyContext,
   who: { readonly tenant: string; readonly actor: string },
   question: ChangeQuestion,

@@ -6,6 +6,7 @@ import { lockEngineState, setLock } from "./engine-state-store.ts";
 import { holdFence } from "./fence-store.ts";
 import type { StateContext } from "./state-context.ts";
 import { refusalError, StateLockHeldError } from "./state-errors.ts";
+import { lockConflicts } from "./state-metrics.ts";
 
 /** @throws {StateLockHeldError | FencePassedError} when the writer cannot have the lock. */
 export async function lockState(context: StateContext, target: StateTarget, lock: HeldLock): Promise<void> {
@@ -15,6 +16,7 @@ export async function lockState(context: StateContext, target: StateTarget, lock
     if (holder.kind === "attempt") await holdFence(tx, unit, holder.fence);
     const view = await lockEngineState(tx, unit);
     const decision = decideLock(view, { id: lock.id, writer: holder });
+    if (decision.outcome === "refuse") lockConflicts.add(1, { holder: holder.kind, reason: decision.refusal.reason });
     if (decision.outcome === "refuse") throw refusalError(unit, fenceOf(holder), decision.refusal);
     if (decision.outcome === "held-already") return;
     await setLock(tx, unit, lock);
