@@ -12,6 +12,7 @@ import { EXIT, type ExitCode, exitCodeOf } from "./exit-code.ts";
 import { printError } from "./print-error.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { UsageInvalidError } from "./usage-errors.ts";
+import { traceVerb } from "./verb-tracing.ts";
 
 /**
  * Understands the words, does what the verb says, and turns whatever happens into an exit code. Each verb's code is
@@ -26,8 +27,12 @@ export async function runProgram(surroundings: Surroundings, words: readonly str
     action = chosen;
   });
   try {
+    let verb = "";
+    program.hook("preAction", (_program, command) => {
+      verb = verbOf(command);
+    });
     await program.parseAsync([...words], { from: "user" });
-    return (await action?.(surroundings)) ?? EXIT.done;
+    return action === undefined ? EXIT.done : await traceVerb(surroundings, verb, action);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
     const told = error instanceof CommanderError ? new UsageInvalidError(error, words) : error;
@@ -57,6 +62,12 @@ export function defineProgram(surroundings: Surroundings, choose: Choose): Comma
   definePolicyVerbs(program, choose);
   defineServerVerbs(program, choose);
   return program;
+}
+
+/** `plan`, `state list`. */
+function verbOf(command: Command): string {
+  const above = command.parent;
+  return above === null || above.parent === null ? command.name() : `${verbOf(above)} ${command.name()}`;
 }
 
 /** Words that are not understood still say in which form their error is wanted. */

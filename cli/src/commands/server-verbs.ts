@@ -9,6 +9,7 @@ export function defineServerVerbs(program: Command, choose: Choose): void {
     .option("--host <address>", "where to listen", "127.0.0.1")
     .option("--grpc-port <port>", "0 takes a free one", port, 0)
     .option("--http-port <port>", "0 takes a free one", port, 0)
+    .option("--metrics-port <port>", "serve metrics for Prometheus, without a token; 0 takes a free one", port)
     .addOption(output())
     .action((options) => choose(options, async (given) => (await import("../verbs/up.ts")).up(given, options)));
   program

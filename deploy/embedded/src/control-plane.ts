@@ -20,10 +20,12 @@ import { createMemoryTransport, type Routes } from "@xcloudflow/chassis/memory-t
 import { createSystemRandom } from "@xcloudflow/chassis/random";
 import type { NodeHandler } from "@xcloudflow/chassis/serve";
 import { internalInterceptors } from "@xcloudflow/chassis/server-interceptors";
+import { observeOutbox } from "@xcloudflow/database/database-metrics";
 import { migrate } from "@xcloudflow/database/migrate";
 import { createPgliteDatabase } from "@xcloudflow/database/pglite-database";
 import { SecretText } from "@xcloudflow/model/secret-text";
 import { DEFAULT_TIMING } from "@xcloudflow/orchestrator/orchestrator-context";
+import { observeOrchestrator } from "@xcloudflow/orchestrator/orchestrator-figures-store";
 import { createOrchestrator } from "@xcloudflow/orchestrator/orchestrator-service";
 import { createSqlOrchestratorStore } from "@xcloudflow/orchestrator/sql-orchestrator-store";
 import { createPlanner } from "@xcloudflow/planner/planner-service";
@@ -181,8 +183,13 @@ export async function startEmbedded({ dir, environment, clock, version, initdb }
     audit.routes,
   );
 
+  const noteUnmeasured = (error: unknown): void => logger.warn("reading figures failed", { error });
   const sources = ["orchestrator", "state", "secrets", "policy", "api"];
   await republishUnaudited(database, sources);
+  const stopObserving = [
+    observeOrchestrator(database, () => clock.now(), noteUnmeasured),
+    ...sources.map((source) => observeOutbox(database, source, noteUnmeasured)),
+  ];
   const relays = startRelays(database, bus, clock, logger, sources);
   const backend = await serveStateBackend((request, response) => void state.httpHandler(request, response));
   await orchestrator.recover();
@@ -223,6 +230,7 @@ export async function startEmbedded({ dir, environment, clock, version, initdb }
     async close() {
       closed = true;
       cancelPoll();
+      for (const stop of stopObserving) stop();
       await worker.close({ cancel: true });
       await orchestrator.close();
       planner.close();

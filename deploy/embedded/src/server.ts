@@ -4,10 +4,11 @@ import type { Caller } from "@xcloudflow/chassis/caller";
 import { type Clock, pause } from "@xcloudflow/chassis/clock";
 import { createIds } from "@xcloudflow/chassis/ids";
 import { createSystemRandom } from "@xcloudflow/chassis/random";
-import { type RunningServer, serveRoutes } from "@xcloudflow/chassis/serve";
+import { type NodeHandler, type RunningServer, serveRoutes } from "@xcloudflow/chassis/serve";
 import { edgeInterceptors } from "@xcloudflow/chassis/server-interceptors";
 import { type Embedded, startEmbedded } from "./control-plane.ts";
 import type { InitdbCommand } from "./initdb-cli.ts";
+import { serveMetrics } from "./metrics-server.ts";
 import { OwnerTakenError } from "./owner/owner-errors.ts";
 import { readIdentity, socketPath } from "./owner/owner-files.ts";
 import { type Owner, startOwner } from "./owner/owner-process.ts";
@@ -25,12 +26,16 @@ export interface ServerOptions {
   readonly host: string;
   readonly grpcPort: number;
   readonly httpPort: number;
+  /** Serves `handler` at `/metrics` of a port of its own, without a token. */
+  readonly metrics?: { readonly port: number; readonly handler: NodeHandler } | undefined;
 }
 
 export interface EmbeddedServer {
   readonly grpc: string;
   readonly http: string;
   readonly tokenFile: string;
+  /** Absent unless asked for. */
+  readonly metrics?: string;
   /** Resolves when the control plane has ended by itself. */
   readonly left: Promise<void>;
   close(): Promise<void>;
@@ -71,7 +76,7 @@ export async function startServer(options: ServerOptions): Promise<EmbeddedServe
 }
 
 async function serve(
-  { dir, clock, caller, host, grpcPort, httpPort }: ServerOptions,
+  { dir, clock, caller, host, grpcPort, httpPort, metrics }: ServerOptions,
   owner: Owner,
   embedded: Embedded,
 ): Promise<EmbeddedServer> {
@@ -83,6 +88,7 @@ async function serve(
     grpc: { host, port: grpcPort },
     http: { host, port: httpPort, fallback: embedded.stateBackend },
   });
+  const scraped = metrics === undefined ? undefined : await serveMetrics(host, metrics.port, metrics.handler);
   const { id, token } = await embedded.api.createToken(caller, {
     role: "admin",
     subject: "",
@@ -100,11 +106,13 @@ async function serve(
     grpc,
     http,
     tokenFile,
+    ...(scraped === undefined ? {} : { metrics: scraped.url }),
     left: owner.left,
     async close() {
       await rm(serverFile, { force: true });
       await rm(tokenFile, { force: true });
       await embedded.api.revokeToken(caller, id);
+      await scraped?.close();
       await server.close();
       await owner.leave();
     },
