@@ -7,6 +7,7 @@ import { findExecutable } from "./locate-tool.ts";
 import type { PinnedTool } from "./pinned-tools.ts";
 import { layOutProviderMirror } from "./provider-mirror.ts";
 import { findInToolCache, toolCacheFolder } from "./tool-cache.ts";
+import { unpackDebian } from "./unpack-debian.ts";
 
 /** Thrown when a tool has to be built and the machine has no Go. */
 export class GoMissingError extends Error {
@@ -23,12 +24,13 @@ export class GoMissingError extends Error {
 export function buildTool(tool: PinnedTool, env: NodeJS.ProcessEnv, report: (line: string) => void): string {
   const folder = toolCacheFolder(tool, env);
   if (tool.binaries.every((binary) => findInToolCache(tool, binary, env) !== undefined)) return folder;
-  if (findExecutable("go", env) === undefined) throw new GoMissingError(tool.name);
+  if (tool.debianPackage === undefined && findExecutable("go", env) === undefined) throw new GoMissingError(tool.name);
   report(`building ${tool.name} ${tool.version}`);
   const started = performance.now();
   mkdirSync(dirname(folder), { recursive: true });
   const scratch = mkdtempSync(`${folder}.`);
   try {
+    if (tool.debianPackage !== undefined) unpackDebian(tool.debianPackage, tool.binaries, scratch, env);
     if (tool.name === "kubernetes-schemas") extractSchemas(scratch, env);
     else for (const module of tool.modules) compile(tool, module, scratch, env);
     if (tool.name === "terraform-providers") layOutProviderMirror(scratch, linkSync);

@@ -7,6 +7,8 @@ export interface PinnedTool {
   version: string;
   /** Folders under tools/ with a go.mod whose `tool` directives name what is built. */
   modules: string[];
+  /** The Debian package that brings its binaries, for a tool that takes too long to build; it is unpacked, not installed. */
+  debianPackage?: string;
   /** What the build leaves in the cache, the first being the tool's main one. */
   binaries: string[];
   /** Set where the tool is a folder to point at, not a program: its path is the folder. */
@@ -136,6 +138,15 @@ export const pinnedTools: PinnedTool[] = [
     binaries: ["ghz"],
     linkerVariables: ["main.version=0.93.0"],
     onPath: { versionArguments: ["--version"], minimum: "0.93.0" },
+    needed: "full",
+  },
+  {
+    name: "promtool",
+    version: "debian",
+    modules: [],
+    debianPackage: "prometheus",
+    binaries: ["promtool"],
+    onPath: { versionArguments: ["--version"], minimum: "2.40.0" },
     needed: "full",
   },
 ];
