@@ -26,7 +26,8 @@ export interface Telemetry {
 }
 
 const LINGER_MS = 1_000;
-const EXPORT_MS = 5_000;
+/** A collector that is away holds up the end of a verb no longer than this. */
+const EXPORT_MS = 2_000;
 /** A span says what happened, not what was in it. */
 const LONGEST_ATTRIBUTE = 1_024;
 

@@ -27,10 +27,11 @@ const SERVER_FAULTS: ReadonlySet<Code> = new Set([
  */
 export function serverTracingInterceptor({ roots }: { readonly roots: boolean }): Interceptor {
   return (next) => (request) => {
-    const { method, header, contextValues } = request;
+    const { method, header, contextValues, signal } = request;
     const measure = startMeasure(rpcServerDuration, method);
     const traceparent = header.get(TRACEPARENT);
-    if (!isWorthASpan(method) || (traceparent === null && !roots)) return followed(() => next(request), measure);
+    if (!isWorthASpan(method) || (traceparent === null && !roots))
+      return followed(() => next(request), measure, signal);
     return inTraceOf(traceparent, () => {
       const span = startCallSpan(method, SpanKind.SERVER);
       const end = (reason?: unknown): void => {
@@ -39,7 +40,7 @@ export function serverTracingInterceptor({ roots }: { readonly roots: boolean })
         endCallSpan(span, reason, SERVER_FAULTS);
         measure(reason);
       };
-      return context.with(trace.setSpan(context.active(), span), () => followed(() => next(request), end));
+      return context.with(trace.setSpan(context.active(), span), () => followed(() => next(request), end, signal));
     });
   };
 }
@@ -128,7 +129,7 @@ type AnyResponse = { readonly stream: false } | { readonly stream: true; readonl
 /**
  * Calls `tell` once: with what went wrong, or with nothing. A stream ends when it was read to its end or left.
  *
- * @param left aborted when the reader of a stream has gone, who does not say so to the iterable of a client.
+ * @param left aborted when the reader of a stream has gone, which not every protocol tells the iterable.
  */
 async function followed<R extends AnyResponse>(
   call: () => Promise<R>,
