@@ -18,12 +18,16 @@ const LEAD = "lead@example.com/platform-leads";
 const SECRET = "canary-5f1d2c7e9b";
 const WAIT_MS = 20_000;
 
-/** As the small monorepo, and the shop's module takes a secret. */
+/** As the small monorepo; the shop's module takes a secret, the network's has its engine tell what trace it is in. */
 const REPOSITORY = {
   ...SMALL_MONOREPO,
   "compositions/shop.yaml": (SMALL_MONOREPO["compositions/shop.yaml"] ?? "").replace(
     "replicas: 2",
     "replicas: 2\n        password: secret://env/SHOP_PASSWORD",
+  ),
+  "modules/network/main.tf": (SMALL_MONOREPO["modules/network/main.tf"] ?? "").replace(
+    "input = { cidr = var.cidr }",
+    'input = { cidr = var.cidr }\n  provisioner "local-exec" {\n    command = "printenv TRACEPARENT > $HOME/traceparent"\n  }',
   ),
   "modules/shop/main.tf": `variable "password" {\n  sensitive = true\n}\n${SMALL_MONOREPO["modules/shop/main.tf"]}`,
 };
@@ -121,6 +125,10 @@ test("one change is one trace a verb: command line, services, runner and engine"
     assert.ok(names.includes("xcloudflow.orchestrator.v1.OrchestratorService/StartRun"), names.join(" > "));
     assert.ok(names.includes("attempt apply"), names.join(" > "));
   }
+  const told = await readFile(join(repository.environment()["HOME"] ?? "", "traceparent"), "utf8");
+  const [, traceId, spanId] = told.trim().split("-");
+  assert.equal(traceId, trace[0]?.traceId);
+  assert.ok(engines.some((engine) => engine.spanId === spanId));
   const served = trace.filter((span) => span.attributes.has("rpc.method") && span.kind === 2);
   assert.deepEqual(new Set(served.map((span) => span.attributes.get("xcf.tenant"))), new Set(["default"]));
 });
