@@ -22,12 +22,13 @@ export function unpackDebian(name: string, binaries: readonly string[], output: 
   if (findExecutable("apt-get", env) === undefined) throw new DebianPackageMissingError(name);
   const scratch = mkdtempSync(join(tmpdir(), "xcf-debian-"));
   try {
-    // A folder that apt's own user may not write to is written to by ours, and apt says so at length.
-    execFileSync("apt-get", ["download", "--quiet=2", name], {
-      cwd: scratch,
-      env,
-      stdio: ["ignore", "ignore", "pipe"],
-    });
+    try {
+      download(name, scratch, env);
+    } catch {
+      // Fresh containers know of no packages at all; whoever may not ask for the list is told to by the error.
+      apt(["update"], scratch, env);
+      download(name, scratch, env);
+    }
     const file = readdirSync(scratch).find((entry) => entry.endsWith(".deb"));
     if (file === undefined) throw new DebianPackageMissingError(name);
     const files = join(scratch, "files");
@@ -39,4 +40,12 @@ export function unpackDebian(name: string, binaries: readonly string[], output: 
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+function download(name: string, folder: string, env: NodeJS.ProcessEnv): void {
+  apt(["download", name], folder, env);
+}
+
+function apt(words: readonly string[], folder: string, env: NodeJS.ProcessEnv): void {
+  execFileSync("apt-get", ["--quiet=2", ...words], { cwd: folder, env, stdio: ["ignore", "ignore", "pipe"] });
 }
