@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type { Transport } from "@connectrpc/connect";
 import { createClients, type ServiceClients } from "./clients.ts";
 import { type Clock, createSystemClock } from "./clock.ts";
@@ -12,6 +13,8 @@ import { readTlsFiles, type TlsMaterial } from "./tls-files.ts";
 export interface MeshMember {
   /** `state`, or `runner-terraform-apply`. */
   readonly name: string;
+  /** Unique among running processes. */
+  readonly instance: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly ids: Ids;
@@ -36,6 +39,7 @@ export async function createMeshMember(
   const transport = createMeshTransport({ places, tls, clock });
   return {
     name,
+    instance: `${name}-${hostname()}-${process.pid}`,
     clock,
     random,
     ids: createIds(clock, random),

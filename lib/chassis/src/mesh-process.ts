@@ -9,6 +9,7 @@ import type { MeshService } from "./peer-identity.ts";
 import { serveProbes } from "./probe-server.ts";
 import type { NodeHandler } from "./rpc-handler.ts";
 import { serveMesh } from "./serve-mesh.ts";
+import { startTelemetry, type Telemetry } from "./telemetry.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -41,6 +42,8 @@ export interface MeshProcessOptions<Own> {
 /** As sysexits.h: the configuration is wrong, and starting again will not help. */
 const EXIT_CONFIG = 78;
 const LONGEST_PAUSE_MS = 10_000;
+/** Of the product, as traces and metrics name it. */
+const VERSION = "0.1.0";
 
 /** Runs a service of the mesh until SIGTERM or SIGINT; then drains, and the process ends. */
 export async function runService<Own>(options: MeshProcessOptions<Own>): Promise<void> {
@@ -78,15 +81,28 @@ async function run<Own>(options: MeshProcessOptions<Own>, serve: Serve): Promise
   const stopping = untilStopped();
   let reason: string | undefined = "starting";
   let part: MeshPart | undefined;
+  let telemetry: Telemetry | undefined;
   try {
     const { own, settings, places } = readSettings(options);
     if (settings.XCF_PARENT_PIPE === "1") stopWithParent();
     const member = await createMeshMember(options.name, settings, places);
     logger = member.logger;
+    telemetry = await startTelemetry({
+      service: options.name,
+      version: VERSION,
+      instance: member.instance,
+      otlpEndpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
+      prometheus: settings.XCF_PROBE_LISTEN !== undefined,
+    });
+    const { metricsHandler } = telemetry;
     const probes =
       settings.XCF_PROBE_LISTEN === undefined
         ? undefined
-        : await serveProbes({ ...settings.XCF_PROBE_LISTEN, notReady: () => reason ?? part?.notReady?.() });
+        : await serveProbes({
+            ...settings.XCF_PROBE_LISTEN,
+            notReady: () => reason ?? part?.notReady?.(),
+            ...(metricsHandler === undefined ? {} : { metrics: metricsHandler }),
+          });
     part = await untilStarted(
       () => options.start(member, own),
       member,
@@ -105,10 +121,12 @@ async function run<Own>(options: MeshProcessOptions<Own>, serve: Serve): Promise
       await part.close();
     }
     await probes?.close();
+    await telemetry.shutdown();
     logger.info("ended");
     process.exit(0);
   } catch (error) {
     logger.error("the process cannot go on", { error: describe(error) });
+    await telemetry?.shutdown();
     process.exit(error instanceof CodedError && error.category === "invalid" ? EXIT_CONFIG : 1);
   }
 }

@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { type Clock, pause } from "@xcloudflow/chassis/clock";
 import type { Logger } from "@xcloudflow/chassis/logger";
+import type { TaskPrompts } from "@xcloudflow/chassis/task-prompts";
 import { inSpan, inTraceOf } from "@xcloudflow/chassis/tracing";
 import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import type { TaskResult } from "@xcloudflow/model/task-result";
@@ -16,6 +17,7 @@ import type { StopTimes } from "./engine-process-cli.ts";
 import { createEngineSpawner } from "./engine-spawner-cli.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
 import { performTask } from "./perform-task.ts";
+import { holdingPrompt } from "./prompt-holder.ts";
 import { recoverLeftState } from "./recover-left-state.ts";
 import { observeWorker } from "./runner-metrics.ts";
 import { abandonScratch, createScratchRoot, type ScratchDirectory } from "./scratch-directory.ts";
@@ -50,6 +52,8 @@ export interface WorkerOptions {
   readonly leftoverGrace?: number;
   /** How long one claim waits for a task, in seconds. Default 20. */
   readonly claimWaitSeconds?: number;
+  /** Where a bus tells of tasks: a claim is made when it does, and once in a while all the same. */
+  readonly prompts?: TaskPrompts;
   /** How often news are sent, in milliseconds. Default 500. */
   readonly tickMilliseconds?: number;
   /** Longest time between two heartbeats of a running task, in milliseconds: how late a cancel is heard of. Default 3 s. */
@@ -225,22 +229,37 @@ export function createWorker(options: WorkerOptions): Worker {
     }
   }
 
-  async function claim(): Promise<Assignment | undefined> {
+  async function claim(waitSeconds: number): Promise<Assignment | undefined> {
     const infos = options.engines.flatMap(({ name, version, otherVersions = [] }) =>
       [version, ...otherVersions].map((offered) => ({ name, version: offered })),
     );
-    const waitSeconds = options.claimWaitSeconds ?? 20;
     const request = { worker: options.name, engines: infos, pool: options.pool ?? "", waitSeconds };
     const { assignment } = await clientsOf(options.tenant).orchestrator.claimTask(request, { signal: closing.signal });
     return assignment;
   }
 
+  /** Waits where it is told to: at the orchestrator, or for a prompt, which stays this worker's while it works. */
+  async function takeOne(): Promise<void> {
+    const { prompts } = options;
+    if (prompts === undefined) {
+      const assignment = await claim(options.claimWaitSeconds ?? 20);
+      if (assignment !== undefined) await work(assignment);
+      return;
+    }
+    const prompt = await prompts.next(closing.signal);
+    await holdingPrompt(prompt, clock, async () => {
+      if (closing.signal.aborted) return false;
+      const assignment = await claim(0);
+      if (assignment !== undefined) await work(assignment);
+      return assignment !== undefined;
+    });
+  }
+
   async function slot(): Promise<void> {
     for (let failures = 0; !closing.signal.aborted; ) {
       try {
-        const assignment = await claim();
+        await takeOne();
         failures = 0;
-        if (assignment !== undefined) await work(assignment);
       } catch (error) {
         if (closing.signal.aborted) return;
         failures += 1;

@@ -34,7 +34,7 @@ await runService({
   async start(member, settings) {
     const { clock, ids, logger } = member;
     const database = await openServiceDatabase(member, settings, apiSchema);
-    const { bus, close: closeBus } = await openMeshBus(member, settings);
+    const mesh = await openMeshBus(member, settings);
     const context: ApiContext = {
       database: database.withTables<ApiTables>(),
       clients: member.clients,
@@ -46,7 +46,7 @@ await runService({
     };
     const api = createApiService(context);
     if (settings.XCF_ADMIN_TOKEN !== undefined) await keepAdminToken(context, readAdminToken(settings.XCF_ADMIN_TOKEN));
-    const relay = startServiceRelay(member, database, bus, "api");
+    const relay = startServiceRelay(member, database, mesh);
     const states = createStateProxy(settings.XCF_STATE_URL, member.tls, logger);
     const edge = await servePublic({
       routes: [apiRoutes(context, api)],
@@ -63,7 +63,7 @@ await runService({
         await edge.close();
         states.close();
         await relay.close();
-        await closeBus();
+        await mesh.close();
         await database.close();
       },
     };

@@ -23,11 +23,11 @@ await runService({
   async start(member, settings) {
     const signingKey = await readKeyPairFile(settings.XCF_AUDIT_KEY);
     const database = await openServiceDatabase(member, settings, auditSchema);
-    const { bus, close: closeBus } = await openMeshBus(member, settings);
+    const mesh = await openMeshBus(member, settings);
     const audit = await createAuditService({
       ...member,
       database,
-      bus,
+      bus: mesh.bus,
       signingKey,
       checkpointFolder: settings.XCF_AUDIT_CHECKPOINTS,
       origin: settings.XCF_AUDIT_ORIGIN,
@@ -36,7 +36,7 @@ await runService({
       routes: [audit.routes],
       async close() {
         await audit.close();
-        await closeBus();
+        await mesh.close();
         await database.close();
       },
     };

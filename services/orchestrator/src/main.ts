@@ -21,7 +21,7 @@ await runService({
     const { clients, clock, ids, random, logger } = member;
     const { privateKey } = await readKeyPairFile(settings.XCF_ATTEMPT_KEY);
     const database = await openServiceDatabase(member, settings, orchestratorSchema);
-    const { bus, close: closeBus } = await openMeshBus(member, settings);
+    const mesh = await openMeshBus(member, settings);
     const orchestrator = createOrchestrator({
       store: createSqlOrchestratorStore(database, clock, ids),
       planner: clients.planner,
@@ -36,14 +36,14 @@ await runService({
       soleProcess: false,
       onError: (where, error) => logger.warn("the orchestrator met an error", { where, error }),
     });
-    const relay = startServiceRelay(member, database, bus, "orchestrator");
+    const relay = startServiceRelay(member, database, mesh);
     await orchestrator.recover();
     return {
       routes: [(r) => void r.service(OrchestratorService, orchestrator.rpc)],
       async close() {
         await orchestrator.close();
         await relay.close();
-        await closeBus();
+        await mesh.close();
         await database.close();
       },
     };

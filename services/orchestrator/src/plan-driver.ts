@@ -1,6 +1,6 @@
 import { as } from "@xcloudflow/chassis/caller";
-import type { ErrorCategory } from "@xcloudflow/model/coded-error";
 import { currentTraceparent } from "@xcloudflow/chassis/tracing";
+import type { ErrorCategory } from "@xcloudflow/model/coded-error";
 import { type Compilation, type CompiledUnit, compilationSchema } from "@xcloudflow/model/compilation";
 import { executionGraph } from "@xcloudflow/model/execution-order";
 import { decodeDocument, parseJson } from "@xcloudflow/model/parse-json";

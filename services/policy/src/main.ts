@@ -15,16 +15,16 @@ await runService({
   settings: z.object({ ...databaseSettings, ...natsConfigShape, XCF_TOOL_OPA: z.string().optional() }),
   async start(member, settings) {
     const database = await openServiceDatabase(member, settings, policySchema);
-    const { bus, close: closeBus } = await openMeshBus(member, settings);
+    const mesh = await openMeshBus(member, settings);
     const opa = { configured: settings.XCF_TOOL_OPA, path: process.env.PATH };
     const policy = createPolicyService({ ...member, database, opa, folder: tmpdir() });
-    const relay = startServiceRelay(member, database, bus, "policy");
+    const relay = startServiceRelay(member, database, mesh);
     return {
       routes: [policy.routes],
       async close() {
         await policy.close();
         await relay.close();
-        await closeBus();
+        await mesh.close();
         await database.close();
       },
     };

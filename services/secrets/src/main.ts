@@ -27,7 +27,7 @@ await runService({
   async start(member, settings) {
     const attemptKey = await readPublicKey(settings.XCF_ATTEMPT_PUBLIC_KEY);
     const database = await openServiceDatabase(member, settings, secretsSchema);
-    const { bus, close: closeBus } = await openMeshBus(member, settings);
+    const mesh = await openMeshBus(member, settings);
     const secrets = createSecretsService({
       ...member,
       database,
@@ -38,12 +38,12 @@ await runService({
       sopsAgeKeyFile: settings.SOPS_AGE_KEY_FILE,
       folder: tmpdir(),
     });
-    const relay = startServiceRelay(member, database, bus, "secrets");
+    const relay = startServiceRelay(member, database, mesh);
     return {
       routes: [secrets.routes],
       async close() {
         await relay.close();
-        await closeBus();
+        await mesh.close();
         await database.close();
       },
     };

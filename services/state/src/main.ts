@@ -24,17 +24,17 @@ await runService({
     const attemptKey = await readPublicKey(settings.XCF_ATTEMPT_PUBLIC_KEY);
     const keyEncryption = await createAgeKeyEncryption(settings.XCF_STATE_AGE_KEY);
     const database = await openServiceDatabase(member, settings, stateSchema);
-    const { bus, close: closeBus } = await openMeshBus(member, settings);
+    const mesh = await openMeshBus(member, settings);
     const authenticate = createRemoteAuthenticate(createTokenClient(member.transport), "state");
     const state = createStateService({ ...member, database, keyEncryption, attemptKey, authenticate });
-    const relay = startServiceRelay(member, database, bus, "state");
+    const relay = startServiceRelay(member, database, mesh);
     return {
       routes: [state.routes],
       fallback: (request, response) => void state.httpHandler(request, response),
       async close() {
         await state.close();
         await relay.close();
-        await closeBus();
+        await mesh.close();
         await database.close();
       },
     };
