@@ -17,10 +17,10 @@ import type { StopTimes } from "./engine-process-cli.ts";
 import { createEngineSpawner } from "./engine-spawner-cli.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
 import { performTask } from "./perform-task.ts";
-import { holdingPrompt } from "./prompt-holder.ts";
 import { recoverLeftState } from "./recover-left-state.ts";
 import { observeWorker } from "./runner-metrics.ts";
 import { abandonScratch, createScratchRoot, type ScratchDirectory } from "./scratch-directory.ts";
+import { type TaskClaimsOptions, takeTask } from "./task-claims.ts";
 import { createAttempt } from "./worker-attempt.ts";
 import type { WorkerClients } from "./worker-clients.ts";
 
@@ -229,36 +229,23 @@ export function createWorker(options: WorkerOptions): Worker {
     }
   }
 
-  async function claim(waitSeconds: number): Promise<Assignment | undefined> {
-    const infos = options.engines.flatMap(({ name, version, otherVersions = [] }) =>
-      [version, ...otherVersions].map((offered) => ({ name, version: offered })),
-    );
-    const request = { worker: options.name, engines: infos, pool: options.pool ?? "", waitSeconds };
-    const { assignment } = await clientsOf(options.tenant).orchestrator.claimTask(request, { signal: closing.signal });
-    return assignment;
-  }
-
-  /** Waits where it is told to: at the orchestrator, or for a prompt, which stays this worker's while it works. */
-  async function takeOne(): Promise<void> {
-    const { prompts } = options;
-    if (prompts === undefined) {
-      const assignment = await claim(options.claimWaitSeconds ?? 20);
-      if (assignment !== undefined) await work(assignment);
-      return;
-    }
-    const prompt = await prompts.next(closing.signal);
-    await holdingPrompt(prompt, clock, async () => {
-      if (closing.signal.aborted) return false;
-      const assignment = await claim(0);
-      if (assignment !== undefined) await work(assignment);
-      return assignment !== undefined;
-    });
-  }
+  const claims: TaskClaimsOptions = {
+    worker: options.name,
+    engines: options.engines,
+    pool: options.pool ?? "",
+    tenant: options.tenant,
+    orchestratorOf: (tenant) => clientsOf(tenant).orchestrator,
+    prompts: options.prompts,
+    waitSeconds: options.claimWaitSeconds ?? 20,
+    clock,
+    closing: closing.signal,
+    work,
+  };
 
   async function slot(): Promise<void> {
     for (let failures = 0; !closing.signal.aborted; ) {
       try {
-        await takeOne();
+        await takeTask(claims);
         failures = 0;
       } catch (error) {
         if (closing.signal.aborted) return;

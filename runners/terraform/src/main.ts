@@ -3,6 +3,9 @@ import { hostname } from "node:os";
 import { listen } from "@xcloudflow/chassis/listen";
 import { runRunner } from "@xcloudflow/chassis/mesh-process";
 import { count, placeList } from "@xcloudflow/chassis/mesh-settings";
+import { connectNats, natsConfigShape } from "@xcloudflow/chassis/nats-connection";
+import { DEFAULT_STREAM_SETTINGS, taskStream } from "@xcloudflow/chassis/nats-streams";
+import { createNatsTaskPrompts } from "@xcloudflow/chassis/nats-task-prompts";
 import { createStateProxy } from "@xcloudflow/chassis/state-proxy";
 import { engineEnvironment } from "@xcloudflow/runner-host/engine-environment";
 import { asRunner } from "@xcloudflow/runner-host/worker-clients";
@@ -15,6 +18,7 @@ await runRunner({
   environment: process.env,
   calls: ["orchestrator", "state", "secrets"],
   settings: z.object({
+    ...natsConfigShape,
     XCF_POOL: z.string(),
     XCF_TENANT: z.string().default("*"),
     XCF_CONCURRENCY: count.default(2),
@@ -25,7 +29,7 @@ await runRunner({
     XCF_TERRAFORM_CLI_CONFIG: z.string().optional(),
     XCF_STATE_URL: placeList,
   }),
-  async start({ clients, clock, logger, tls }, settings) {
+  async start({ clients, clock, logger, tls, instance }, settings) {
     const environment = engineEnvironment(process.env);
     const { XCF_TOOL_TERRAFORM: terraform, XCF_TOOL_TOFU: tofu, XCF_TERRAFORM_CLI_CONFIG: cliConfigFile } = settings;
     const binary = terraform ?? tofu;
@@ -40,12 +44,22 @@ await runRunner({
     const states = createStateProxy(settings.XCF_STATE_URL, tls, logger);
     const stateServer = createServer(states.handler);
     const { url } = await listen(stateServer, { host: "127.0.0.1", port: 0 });
+    const connection = await connectNats({ config: settings, name: instance, clock, logger });
+    const prompts = await createNatsTaskPrompts({
+      connection,
+      stream: taskStream(DEFAULT_STREAM_SETTINGS),
+      engines: [engine.name],
+      pool: settings.XCF_POOL,
+      clock,
+      logger,
+    });
     const worker = createWorker({
       clientsOf: (tenant) => asRunner(clients, `runner:${settings.XCF_POOL}`, tenant),
       tenant: settings.XCF_TENANT,
       name: `${settings.XCF_POOL}-${hostname()}-${process.pid}`,
       engines: [engine],
       pool: settings.XCF_POOL,
+      prompts,
       clock,
       logger,
       scratchRoot: settings.XCF_SCRATCH,
@@ -56,7 +70,9 @@ await runRunner({
     });
     return {
       async close() {
+        await prompts.close();
         await worker.close();
+        await connection.close();
         states.close();
         stateServer.closeAllConnections();
         stateServer.close();

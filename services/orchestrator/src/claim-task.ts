@@ -41,6 +41,12 @@ export async function waitForTask(
   }
 }
 
+/** Whether somebody must still be prompted to a task: it waits for its turn, or for its worker to live. */
+export async function isTaskOpen(context: OrchestratorContext, tenant: string, id: string): Promise<boolean> {
+  const task = await context.store.transact(tenant, "look-at-task", (tx) => tx.peekTask(id));
+  return task !== undefined && (task.status === "queued" || task.status === "leased");
+}
+
 /** How old the record of a worker may get while it goes on asking; readers take ten minutes for absence. */
 const NOTED_MILLISECONDS = 30_000;
 

@@ -9,7 +9,7 @@ import {
 } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import { cancelRunById } from "./cancel-run.ts";
 import { viewChangeSet } from "./change-set-view.ts";
-import { waitForTask } from "./claim-task.ts";
+import { isTaskOpen, waitForTask } from "./claim-task.ts";
 import { findChangeSetRow } from "./find-change-set.ts";
 import { governingCommits } from "./governing-commits.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
@@ -143,7 +143,7 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
       const caller = callerOf(handler);
       return { released: await unlock(context, caller.tenant, caller, kind, name, reason) };
     },
-    async claimTask({ worker, engines, pool, waitSeconds }, handler) {
+    async claimTask({ worker, engines, pool, waitSeconds, promptedTask }, handler) {
       const { tenant } = callerOf(handler);
       const assignment = await waitForTask(
         context,
@@ -151,7 +151,8 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
         { worker, engines, pool, waitMilliseconds: waitSeconds * 1_000 },
         handler.signal,
       );
-      return assignment === undefined ? {} : { assignment };
+      if (assignment !== undefined) return { assignment };
+      return { promptedTaskOpen: promptedTask !== "" && (await isTaskOpen(context, tenant, promptedTask)) };
     },
     async heartbeat({ worker, attempts }, handler) {
       const { tenant } = callerOf(handler);

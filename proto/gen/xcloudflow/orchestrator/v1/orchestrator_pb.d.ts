@@ -1108,6 +1108,13 @@ export declare type ClaimTaskRequest = Message<"xcloudflow.orchestrator.v1.Claim
    * @generated from field: uint32 wait_seconds = 4;
    */
   waitSeconds: number;
+
+  /**
+   * The task that a prompt named, for `prompted_task_open`; another may be assigned.
+   *
+   * @generated from field: string prompted_task = 5;
+   */
+  promptedTask: string;
 };
 
 /**
@@ -1126,6 +1133,13 @@ export declare type ClaimTaskResponse = Message<"xcloudflow.orchestrator.v1.Clai
    * @generated from field: xcloudflow.runner.v1.Assignment assignment = 1;
    */
   assignment?: Assignment | undefined;
+
+  /**
+   * Whether the prompted task is still queued or running, where nothing is assigned: it must be prompted again.
+   *
+   * @generated from field: bool prompted_task_open = 2;
+   */
+  promptedTaskOpen: boolean;
 };
 
 /**
