@@ -18,7 +18,7 @@ function effectsAreApprovedAndOrdered(store: MemoryOrchestratorStore, world: Sim
   }
   if (world.effects.length > 0)
     assert.ok(
-      [...store.tables.approval.values()].some((approval) => approval.decision === "approve"),
+      [...store.tablesOf("default").approval.values()].some((approval) => approval.decision === "approve"),
       "something was applied before anybody approved",
     );
   for (const { from, to } of world.edges) {
@@ -32,14 +32,14 @@ function effectsAreApprovedAndOrdered(store: MemoryOrchestratorStore, world: Sim
 /** At most one open task a unit and run, at most one running attempt a unit that may write. */
 function attemptsAreAlone(store: MemoryOrchestratorStore): void {
   const open = new Set<string>();
-  for (const task of store.tables.task.values()) {
+  for (const task of store.tablesOf("default").task.values()) {
     if (task.status !== "queued" && task.status !== "leased") continue;
     const key = `${task.run} ${task.unit}`;
     assert.ok(!open.has(key), `two open tasks for ${key}`);
     open.add(key);
   }
   const numbers = new Set<string>();
-  for (const attempt of store.tables.attempt.values()) {
+  for (const attempt of store.tablesOf("default").attempt.values()) {
     const key = `${attempt.unit} ${attempt.attempt}`;
     assert.ok(!numbers.has(key), `attempt number used twice: ${key}`);
     numbers.add(key);
@@ -48,8 +48,8 @@ function attemptsAreAlone(store: MemoryOrchestratorStore): void {
 
 /** A run's count of unfinished steps is what its steps say; ended steps have an end. */
 function countersAgree(store: MemoryOrchestratorStore): void {
-  for (const run of store.tables.run.values()) {
-    const steps = [...store.tables.step.values()].filter((step) => step.run === run.id);
+  for (const run of store.tablesOf("default").run.values()) {
+    const steps = [...store.tablesOf("default").step.values()].filter((step) => step.run === run.id);
     if (steps.length === 0 || run.phase === "done") continue;
     const unfinished = steps.filter((step) => step.endedAt === null).length;
     assert.equal(

@@ -82,8 +82,8 @@ export async function simulate(seed: number): Promise<SimulationReport> {
   let applyRun: string | undefined;
   for (; steps < MOST_STEPS; steps += 1) {
     await settle();
-    const plan = store.tables.run.get(planRun.id);
-    const apply = applyRun === undefined ? undefined : store.tables.run.get(applyRun);
+    const plan = store.tablesOf("default").run.get(planRun.id);
+    const apply = applyRun === undefined ? undefined : store.tablesOf("default").run.get(applyRun);
     checkInvariants(store, world);
     if (plan?.phase === "done" && plan.status !== "succeeded") break;
     if (apply?.phase === "done") break;
@@ -118,8 +118,8 @@ export async function simulate(seed: number): Promise<SimulationReport> {
   void current.orchestrator.close();
   await settle();
 
-  const apply = applyRun === undefined ? undefined : store.tables.run.get(applyRun);
-  const plan = store.tables.run.get(planRun.id);
+  const apply = applyRun === undefined ? undefined : store.tablesOf("default").run.get(applyRun);
+  const plan = store.tablesOf("default").run.get(planRun.id);
   assert.ok(
     steps < MOST_STEPS,
     `seed ${seed}: no end after ${steps} steps (plan ${plan?.phase}/${plan?.status}, apply ${apply?.phase}/${apply?.status} ${apply?.waitingFor ?? ""})`,
@@ -134,7 +134,7 @@ export async function simulate(seed: number): Promise<SimulationReport> {
           1,
           `seed ${seed}: ${unit.address} was not applied exactly once`,
         );
-      assert.equal(store.tables.lock.size, 0, `seed ${seed}: locks are left`);
+      assert.equal(store.tablesOf("default").lock.size, 0, `seed ${seed}: locks are left`);
     }
   }
   const faults =

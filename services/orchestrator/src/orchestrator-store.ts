@@ -1,3 +1,4 @@
+import { CodedError } from "@xcloudflow/model/coded-error";
 import type { Change } from "./decision.ts";
 import type {
   ApprovalRow,
@@ -22,12 +23,21 @@ import type {
  * sides pass `test/conformance/orchestrator-store.test.ts`.
  */
 export interface OrchestratorStore {
-  /** Everything inside is one serializable change of one tenant's rows; nothing is written when `work` throws. */
+  /**
+   * Everything inside is one change of one tenant's rows; nothing is written when `work` throws. Several processes do this
+   * at once: whoever writes back what it has read must have locked it, and `work` may be run again after a lost race.
+   */
   transact<T>(tenant: string, name: string, work: (tx: OrchestratorTransaction) => Promise<T>): Promise<T>;
-  /** Tenants with anything unfinished; for recovery and sweeping. */
+  /** Tenants with anything unfinished, sorted; for recovery and sweeping. */
   activeTenants(): Promise<string[]>;
+  /** Tenants with a task that one of these engines might take now, sorted; for workers that serve every tenant. */
+  tenantsWithTasks(query: { engines: readonly string[]; pool: string; now: string }): Promise<string[]>;
 }
 
+/**
+ * Lists come in the order of their rows' keys where nothing else is said. Rows are locked in the order run, task, fence,
+ * locks, ChangeSet, so that no two transactions wait for each other.
+ */
 export interface OrchestratorTransaction {
   /** Locks the run's row until the end: one event of a run at a time. */
   lockRun(id: string): Promise<RunRow | undefined>;
@@ -67,9 +77,13 @@ export interface OrchestratorTransaction {
   fence(unit: string): Promise<UnitFenceRow | undefined>;
   /** Adds one to a unit's fence, 0 before its first time, and answers what it is now; locked until the end. */
   raiseFence(unit: string): Promise<number>;
-  /** As it is now, locking nothing: looking goes on where nothing may be written. */
-  peekChangeSet(id: string): Promise<ChangeSetRow | undefined>;
+  /** Locks the ChangeSet's row. */
   changeSet(id: string): Promise<ChangeSetRow | undefined>;
+  /**
+   * As it is now, locking nothing: to show it, also where nothing may be written, or to learn which run must be locked
+   * before it.
+   */
+  peekChangeSet(id: string): Promise<ChangeSetRow | undefined>;
   changeSets(query: {
     environment?: string;
     phase?: string;
@@ -82,9 +96,36 @@ export interface OrchestratorTransaction {
   approvals(changeSet: string): Promise<ApprovalRow[]>;
   /** All locks of the tenant, locked against concurrent taking. */
   locks(): Promise<LockRow[]>;
+  /**
+   * Active runs that `replica` is to drive from now until `until`: those it drove before, those in `driving`, those whose
+   * driver let them go, and those nobody has taken since before `unclaimedBefore`. Others are somebody else's.
+   */
+  leaseDrives(query: {
+    replica: string;
+    driving: readonly string[];
+    now: string;
+    until: string;
+    unclaimedBefore: string;
+  }): Promise<string[]>;
   /** One row for each environment that has been applied. */
   governance(repository: string): Promise<GovernanceRow[]>;
   updates(run: string, after: number, limit: number, logs: boolean): Promise<RunUpdateRow[]>;
   workers(seenSince: string): Promise<WorkerRow[]>;
-  write(changes: readonly Change[], actor?: string): Promise<void>;
+  /**
+   * Removals first, then rows, of which the last with the same key counts, then events in their order.
+   *
+   * @throws {RunKeyTakenError} when another run has the idempotency key of one of these.
+   */
+  write(changes: readonly Change[]): Promise<void>;
+}
+
+/** Thrown when two requests with one idempotency key start a run at the same moment: the later one joins the earlier. */
+export class RunKeyTakenError extends CodedError {
+  constructor(cause?: unknown) {
+    super("RUN_KEY_TAKEN", "conflict", {
+      what: "another run has this idempotency key",
+      hint: "ask again: the answer is that run",
+      cause,
+    });
+  }
 }

@@ -4,10 +4,12 @@ import type { Ids } from "@xcloudflow/chassis/ids";
 import type { Database, Tx } from "@xcloudflow/database/database";
 import { announceEvents, eventInserts, type RowInsert } from "@xcloudflow/database/outbox";
 import { systemScope, tenantScope } from "@xcloudflow/database/scope";
+import { isUniqueViolation } from "@xcloudflow/database/sql-state";
 import { CompiledQuery, sql } from "kysely";
 import type { Change } from "./decision.ts";
-import type { OrchestratorStore, OrchestratorTransaction } from "./orchestrator-store.ts";
+import { type OrchestratorStore, type OrchestratorTransaction, RunKeyTakenError } from "./orchestrator-store.ts";
 import { KEYS, type StepSummary, type Tables } from "./rows.ts";
+import { poolsOfWorker } from "./task-specs.ts";
 
 const SERVICE = "orchestrator";
 
@@ -16,6 +18,28 @@ const SUMMARY_COLUMNS =
 
 /** Units that wait for the unit $2 of the run $1. */
 const TARGETS = `select "to" from orchestrator.step_edge where run = $1 and "from" = $2`;
+
+/** The candidate, and how many tasks of its environment write: for one that would write, once nobody else may claim there. */
+const CLAIMABLE = `
+  with candidate as materialized (
+    select t.* from orchestrator.task t
+    where t.status = 'queued' and t.engine = any($1::text[]) and ($2 = '' or t.pool = any($4::text[])) and t.available_at <= $3
+      and (t.kind not in ('apply', 'restore') or t.concurrency > (
+        select count(*) from orchestrator.task o
+        where o.environment = t.environment and o.status = 'leased' and o.kind in ('apply', 'restore')))
+    order by t.created_at, t.id limit 1 for update skip locked)
+  select candidate.*,
+    case when kind in ('apply', 'restore') then orchestrator.writing_tasks(environment) else -1 end as writing
+  from candidate`;
+
+/** A run whose row is locked is being worked on this moment: it is left for the next time. */
+const LEASE_DRIVES = `
+  update orchestrator.run set driven_by = $1, driven_until = $2 where id in (
+    select id from orchestrator.run
+    where phase <> 'done' and (id = any($4::text[]) or driven_by = $1 or driven_until <= $3
+      or (driven_until is null and created_at <= $5))
+    for update skip locked)
+  returning id`;
 
 /** The orchestrator's rows in PostgreSQL or PGlite. */
 export function createSqlOrchestratorStore(database: Database, clock: Clock, ids: Ids): OrchestratorStore {
@@ -26,7 +50,17 @@ export function createSqlOrchestratorStore(database: Database, clock: Clock, ids
       database.transaction(systemScope(SERVICE, "list-active-tenants"), async (tx) => {
         const { rows } = await sql<{
           tenant: string;
-        }>`select distinct tenant from orchestrator.run where phase <> 'done'`.execute(tx);
+        }>`select distinct tenant from orchestrator.run where phase <> 'done' order by tenant`.execute(tx);
+        return rows.map((row) => row.tenant);
+      }),
+    tenantsWithTasks: ({ engines, pool, now }) =>
+      database.transaction(systemScope(SERVICE, "list-tenants-with-tasks"), async (tx) => {
+        const { rows } = await sql<{
+          tenant: string;
+        }>`select distinct tenant from orchestrator.task where status = 'queued' and engine = any(${[...engines]}::text[])
+             and (${pool} = '' or pool = any(${[...poolsOfWorker(pool)]}::text[])) and available_at <= ${now} order by tenant`.execute(
+          tx,
+        );
         return rows.map((row) => row.tenant);
       }),
   };
@@ -79,7 +113,7 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
       summaries("where run = $1 and unit = any($2::text[]) order by unit", run, [...units]),
     stepsToDrive: (run) =>
       select("step", "where run = $1 and status in ('ready', 'recording', 'waiting') order by unit", run),
-    stepsOf: (run, units) => select("step", "where run = $1 and unit = any($2::text[])", run, [...units]),
+    stepsOf: (run, units) => select("step", "where run = $1 and unit = any($2::text[]) order by unit", run, [...units]),
     step: (run, unit) => first("step", "where run = $1 and unit = $2", run, unit),
     stepsAfter: (run, unit) =>
       select("step", `where run = $1 and unit = any(array(${TARGETS})) order by unit`, run, unit),
@@ -92,24 +126,25 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
       );
       return { step: rows.find((row) => row.unit === unit), after: rows.filter((row) => row.unit !== unit) };
     },
-    edges: (run) => select("stepEdge", "where run = $1", run),
+    edges: (run) => select("stepEdge", `where run = $1 order by "from", "to"`, run),
     stepsOfUnit: (unit, limit) => select("step", "where unit = $1 order by run desc limit $2", unit, limit),
     peekTask: (id) => first("task", "where id = $1", id),
     task: (id) => first("task", "where id = $1 for update", id),
     openTasks: (run) => select("task", "where run = $1 and status in ('queued', 'leased') order by id for update", run),
-    claimableTask: ({ engines, pool, now }) =>
-      first(
-        "task",
-        `t where t.status = 'queued' and t.engine = any($1::text[]) and ($2 = '' or t.pool in ($2, $2 || '-plan', $2 || '-apply')) and t.available_at <= $3
-            and (t.kind not in ('apply', 'restore') or (select count(*) from orchestrator.task o where o.environment = t.environment and o.status = 'leased' and o.kind in ('apply', 'restore')) < t.concurrency)
-            order by t.created_at, t.id limit 1 for update skip locked`,
-        [...engines],
-        pool,
-        now,
-      ),
-    expiredTasks: ({ before }) => select("task", "where status = 'leased' and lease_expires_at < $1", before),
+    async claimableTask({ engines, pool, now }) {
+      for (;;) {
+        const [row] = await query(CLAIMABLE, [[...engines], pool, now, poolsOfWorker(pool)]);
+        if (row === undefined) return undefined;
+        const { writing, ...columns } = row;
+        const task = fromColumns<"task">(columns);
+        // Somebody took the last place meanwhile. The next look sees that, and nobody takes another place before it.
+        if (Number(writing) < task.concurrency) return task;
+      }
+    },
+    expiredTasks: ({ before }) =>
+      select("task", "where status = 'leased' and lease_expires_at < $1 order by id", before),
     attempt: (task, number) => first("attempt", "where task = $1 and attempt = $2", task, number),
-    attempts: (unit, limit) => select("attempt", "where unit = $1 order by attempt desc limit $2", unit, limit),
+    attempts: (unit, limit) => select("attempt", "where unit = $1 order by attempt desc, task limit $2", unit, limit),
     fence: (unit) => first("unitFence", "where unit = $1 for update", unit),
     async raiseFence(unit) {
       const rows = await query(
@@ -119,8 +154,8 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
       );
       return Number(rows[0]?.["value"]);
     },
-    peekChangeSet: (id) => first("changeSet", "where id = $1", id),
     changeSet: (id) => first("changeSet", "where id = $1 for update", id),
+    peekChangeSet: (id) => first("changeSet", "where id = $1", id),
     changeSets: ({ environment, phase, author, series, parent, limit, before }) =>
       select(
         "changeSet",
@@ -142,7 +177,11 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
       await query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [`orchestrator.locks ${tenant}`]);
       return select("lock", "order by kind, name, run");
     },
-    governance: (repository) => select("governance", "where repository = $1", repository),
+    async leaseDrives({ replica, driving, now, until, unclaimedBefore }) {
+      const rows = await query(LEASE_DRIVES, [replica, until, now, [...driving], unclaimedBefore]);
+      return rows.map((row) => String(row["id"])).sort();
+    },
+    governance: (repository) => select("governance", "where repository = $1 order by environment", repository),
     updates: (run, after, limit, logs) =>
       select(
         "runUpdate",
@@ -152,7 +191,7 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
         logs,
         limit,
       ),
-    workers: (seenSince) => select("worker", "where seen_at >= $1", seenSince),
+    workers: (seenSince) => select("worker", "where seen_at >= $1 order by id", seenSince),
     write: (changes) => write(tx, tenant, changes, clock, ids),
   };
 }
@@ -177,7 +216,9 @@ async function write(
   }
   const inserts = [...puts].flatMap(([table, rows]) => upserts(table, rows));
   if (events.length > 0) inserts.push(...eventInserts(SERVICE, events));
-  await insertAll(tx, inserts);
+  await insertAll(tx, inserts).catch((error: unknown) => {
+    throw isUniqueViolation(error, "run_idempotency") ? new RunKeyTakenError(error) : error;
+  });
   if (events.length > 0) announceEvents(SERVICE);
 }
 
@@ -266,11 +307,14 @@ function fieldOf(column: string): string {
   return field;
 }
 
+/** Columns that are no part of a row: who it belongs to, and who drives it (which changes without telling anybody). */
+const UNSEEN: ReadonlySet<string> = new Set(["tenant", "driven_by", "driven_until"]);
+
 /** The columns are this schema's own and carry the row's names; nothing but migrations and this file writes them. */
 function fromColumns<T extends keyof Tables>(columns: Record<string, unknown>): Tables[T] {
   const row: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(columns)) {
-    if (name !== "tenant") row[fieldOf(name)] = value;
+    if (!UNSEEN.has(name)) row[fieldOf(name)] = value;
   }
   return row as unknown as Tables[T];
 }
