@@ -3,7 +3,7 @@ import { type ChangeSet, changeSetSchema } from "@xcloudflow/model/change-set";
 import { decodeDocument } from "@xcloudflow/model/parse-json";
 import { planSteps } from "./apply-plan.ts";
 import { driveSteps } from "./apply-steps.ts";
-import { gateStates } from "./approval-decision.ts";
+import { gateStates, PhaseRefusedError } from "./approval-decision.ts";
 import { checkFreshness } from "./check-freshness.ts";
 import { closeChangeSet } from "./close-change-set.ts";
 import type { Change } from "./decision.ts";
@@ -54,11 +54,12 @@ export async function loadChangeSet(context: OrchestratorContext, tenant: string
 /** People first, then the clock, then everything that may have changed since, then locks; only then something runs. */
 async function check(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
   const { row, approvals, resumed } = await context.store.transact(tenant, "read-approvals", async (tx) => ({
-    row: await tx.changeSet(run.changeSet ?? ""),
+    row: await tx.peekChangeSet(run.changeSet ?? ""),
     approvals: await tx.approvals(run.changeSet ?? ""),
     resumed: (await tx.stepSummaries(run.id)).length > 0,
   }));
   if (row === undefined) return false;
+  if (!mayBegin(row, run)) throw new PhaseRefusedError(row.id, row.phase, row.reason);
   const changeSet = await loadChangeSet(context, tenant, row.id);
   const states = gateStates({
     changeSet: row,
@@ -71,7 +72,11 @@ async function check(context: OrchestratorContext, tenant: string, run: RunRow):
   const closed = closedWindow(changeSet, context.clock.now());
   if (closed !== undefined) {
     const waited = await wait(context, tenant, run, "window", closed.reason);
-    if (closed.opensAt !== undefined)
+    // Every sweep looks again; the timer is for the moment itself, and one a sweep would be without end.
+    if (
+      closed.opensAt !== undefined &&
+      closed.opensAt.getTime() - context.clock.now().getTime() <= context.timing.sweep
+    )
       context.clock.schedule(closed.opensAt, () => context.signals.drive(tenant, run.id));
     return waited;
   }
@@ -101,6 +106,8 @@ async function wait(
 ): Promise<boolean> {
   let began = false;
   await transact(context, tenant, "wait-run", run, async (current, write) => {
+    // Asked to stop since it was read: that is not to be forgotten.
+    if (current.status === "canceling") return [{ kind: "drive", run: run.id }];
     const decision = waitRun(current, kind, reason);
     began = current.waitingKind !== kind;
     await write(decision.changes);
@@ -108,6 +115,12 @@ async function wait(
   });
   if (began) runWaits.add(1, { reason: kind });
   return false;
+}
+
+/** Rejected, superseded or begun by another run since the approvals were read: then it is not begun. */
+function mayBegin(changeSet: ChangeSetRow, run: RunRow): boolean {
+  if (changeSet.applyRun !== null && changeSet.applyRun !== run.id) return false;
+  return changeSet.phase === "open" || changeSet.phase === "approved" || changeSet.phase === "running";
 }
 
 async function begin(
@@ -128,6 +141,9 @@ async function begin(
   const wishes = wishLocks(changeSet.environment, steps, changeSet.id);
   let blocked: string | undefined;
   const moved = await transact(context, tenant, "begin-run", run, async (current, write, tx) => {
+    blocked = undefined;
+    // Somebody else began, and it was taken up again meanwhile: what was read is of before.
+    if (current.unfinished !== run.unfinished) return [{ kind: "drive", run: run.id }];
     const now = context.clock.now().toISOString();
     const held = await tx.locks();
     const takeover: typeof held = [];
@@ -154,6 +170,9 @@ async function begin(
       blocked = describeLock(barred);
       return [];
     }
+    const latest = await tx.changeSet(row.id);
+    if (latest === undefined || !mayBegin(latest, run))
+      throw new PhaseRefusedError(row.id, latest?.phase ?? "stale", latest?.reason ?? null);
     await write([
       ...left.map((lock): Change => ({ drop: "lock", row: lock })),
       ...answer.rows.map((lock): Change => ({ put: "lock", row: lock })),
@@ -169,7 +188,7 @@ async function begin(
           concurrency: changeSet.governance.concurrency,
         },
       },
-      { put: "changeSet", row: { ...row, phase: "running", applyRun: run.id, reason: null } },
+      { put: "changeSet", row: { ...latest, phase: "running", applyRun: run.id, reason: null } },
       ...(resumed ? [] : steps.map((step): Change => ({ put: "step", row: step }))),
       ...(resumed ? [] : edges.map((edge): Change => ({ put: "stepEdge", row: edge }))),
       ...answer.rows

@@ -13,7 +13,8 @@ import { recordAttempt, recordStep } from "./record-step.ts";
 import { resolveInputs } from "./resolve-inputs.ts";
 import { reviewPlan } from "./review-plan.ts";
 import type { RunRow, StepRow } from "./rows.ts";
-import { transact } from "./run-transaction.ts";
+import { isFinal } from "./run-failure.ts";
+import { stepAsRead, transact } from "./run-transaction.ts";
 import { endStep } from "./step-decision.ts";
 import { queueTask, specifyTask } from "./task-specs.ts";
 import { waitForPeople } from "./wait-for-people.ts";
@@ -29,6 +30,7 @@ export async function driveSteps(
 ): Promise<boolean> {
   if (run.unfinished === 0) {
     return transact(context, tenant, "finish-steps", run, async (current, write) => {
+      if (current.unfinished !== 0) return [];
       await write([{ put: "run", row: { ...current, phase: "finishing" } }]);
       return [];
     });
@@ -36,17 +38,37 @@ export async function driveSteps(
   const steps = await context.store.transact(tenant, "read-steps-to-drive", (tx) => tx.stepsToDrive(run.id));
   const units = new Map(changeSet.units.map((unit) => [unit.address, unit]));
   let moved = false;
+  const away: unknown[] = [];
   for (const step of steps) {
     const unit = units.get(step.unit);
     if (unit === undefined) continue;
-    if (step.status === "recording" || (step.status === "ready" && step.stage === "record"))
-      moved = (await recordStep(context, tenant, run, changeSet, unit, step)) || moved;
-    else if (step.status === "ready" && run.status !== "canceling")
-      moved = (await driveReady(context, tenant, run, changeSet, unit, step)) || moved;
-    else if (step.status === "ready") moved = (await leaveOff(context, tenant, run, step)) || moved;
-    else if (step.status === "waiting") moved = (await waitForPeople(context, tenant, run, step)) || moved;
+    try {
+      moved = (await driveStep(context, tenant, run, changeSet, unit, step)) || moved;
+    } catch (error) {
+      // One step's trouble is its own: others have workers out, whose run must not end under them.
+      if (isFinal(error)) await refuseStep(context, tenant, run, step, error);
+      else away.push(error);
+      moved ||= isFinal(error);
+    }
   }
+  if (!moved && away.length > 0) throw away[0];
   return moved;
+}
+
+async function driveStep(
+  context: OrchestratorContext,
+  tenant: string,
+  run: RunRow,
+  changeSet: ChangeSet,
+  unit: ChangeSetUnit,
+  step: StepRow,
+): Promise<boolean> {
+  if (step.status === "recording" || (step.status === "ready" && step.stage === "record"))
+    return recordStep(context, tenant, run, changeSet, unit, step);
+  if (step.status === "waiting") return waitForPeople(context, tenant, run, step);
+  return run.status === "canceling"
+    ? leaveOff(context, tenant, run, step)
+    : driveReady(context, tenant, run, changeSet, unit, step);
 }
 
 async function driveReady(
@@ -58,21 +80,16 @@ async function driveReady(
   step: StepRow,
 ): Promise<boolean> {
   if (step.stage === "review") return reviewPlan(context, tenant, run, changeSet, unit, step);
-  try {
-    const applied = await loadAppliedOutputs(context.state, tenant, [unit.inputs]);
-    const { inputs } =
-      step.destroy && step.inputs !== null
-        ? { inputs: inputsOf(step) }
-        : resolveInputs(unit.address, unit.inputs, applied);
-    if (step.stage !== "apply") return await dispatch(context, tenant, run, unit, step, taskKind(step), inputs);
-    // A saved plan has its inputs frozen in it: with others it is planned again and must stay inside what was approved.
-    const same = step.destroy || checkSavedPlanInputs(inputsOf(step), inputs).within;
-    if (same && unit.reason === "new" && !step.destroy) await recordAttempt(context, tenant, run, changeSet, unit);
-    return await dispatch(context, tenant, run, unit, step, same ? "apply" : "plan", inputs);
-  } catch (error) {
-    await refuseStep(context, tenant, run, step.unit, error);
-    return true;
-  }
+  const applied = await loadAppliedOutputs(context.state, tenant, [unit.inputs]);
+  const { inputs } =
+    step.destroy && step.inputs !== null
+      ? { inputs: inputsOf(step) }
+      : resolveInputs(unit.address, unit.inputs, applied);
+  if (step.stage !== "apply") return dispatch(context, tenant, run, unit, step, taskKind(step), inputs);
+  // A saved plan has its inputs frozen in it: with others it is planned again and must stay inside what was approved.
+  const same = step.destroy || checkSavedPlanInputs(inputsOf(step), inputs).within;
+  if (same && unit.reason === "new" && !step.destroy) await recordAttempt(context, tenant, run, changeSet, unit, step);
+  return dispatch(context, tenant, run, unit, step, same ? "apply" : "plan", inputs);
 }
 
 /**
@@ -81,8 +98,8 @@ async function driveReady(
  */
 async function leaveOff(context: OrchestratorContext, tenant: string, run: RunRow, step: StepRow): Promise<boolean> {
   return transact(context, tenant, "leave-off-step", run, async (current, write, tx) => {
-    const fresh = await tx.step(run.id, step.unit);
-    if (fresh?.status !== "ready") return [];
+    const fresh = await stepAsRead(tx, step);
+    if (fresh === undefined) return [];
     if (fresh.stage === "verify") {
       const reason = "applied, and not verified because the run was canceled";
       await write([{ put: "step", row: { ...fresh, stage: "record", status: "recording", reason } }]);
@@ -123,8 +140,8 @@ async function dispatch(
   const replace = await resourcesToReplace(context, tenant, run, unit, kind);
   const spec = specifyTask(tenant, run.environment, { ...unit, replace }, wish, context.timing.taskTimeoutSeconds);
   return transact(context, tenant, "dispatch-step", run, async (current, write, tx) => {
-    const fresh = await tx.step(run.id, step.unit);
-    if (fresh?.status !== "ready" || fresh.stage !== step.stage || current.status === "canceling") return [];
+    const fresh = await stepAsRead(tx, step);
+    if (fresh === undefined || current.status === "canceling") return [];
     const unknown =
       kind === "inspect"
         ? (await tx.attempts(step.unit, 20))

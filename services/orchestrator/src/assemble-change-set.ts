@@ -9,6 +9,7 @@ import { gateStates } from "./approval-decision.ts";
 import type { Change } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
+import type { OrchestratorTransaction } from "./orchestrator-store.ts";
 import { describeForPolicy, describeWholeForPolicy, type PolicyScope, type PolicyUnit } from "./policy-input.ts";
 import type { ChangeSetRow, RunRow } from "./rows.ts";
 import { endRun } from "./run-decision.ts";
@@ -66,11 +67,7 @@ export async function assembleChangeSet(
   const { row } = await storeChangeSet(context, tenant, { run, compilation, plans, origin, series, parent: null });
   return transact(context, tenant, "record-change-set", run, async (current, write, tx) => {
     const now = context.clock.now().toISOString();
-    const older = row.dirty
-      ? []
-      : (await tx.changeSets({ environment: row.environment, series, limit: 100 })).filter(
-          (other) => other.phase === "open" || other.phase === "approved",
-        );
+    const older = row.dirty ? [] : await lockOpen(tx, await tx.changeSets({ ...ofSeries(row), limit: 100 }));
     const decision = endRun(current, "succeeded", [], now, { changeSet: row.id });
     await write([
       ...older.flatMap((other): Change[] => [
@@ -88,6 +85,24 @@ export async function assembleChangeSet(
     ]);
     return decision.commands;
   });
+}
+
+function ofSeries({ environment, series }: ChangeSetRow): { environment: string; series: string } {
+  return { environment, series };
+}
+
+/** Those that still wait to be applied, locked: people vote on them and start them meanwhile. */
+export async function lockOpen(
+  tx: OrchestratorTransaction,
+  rows: readonly ChangeSetRow[],
+): Promise<readonly ChangeSetRow[]> {
+  const open: ChangeSetRow[] = [];
+  for (const { id, phase } of rows) {
+    if (phase !== "open" && phase !== "approved") continue;
+    const row = await tx.changeSet(id);
+    if (row?.phase === "open" || row?.phase === "approved") open.push(row);
+  }
+  return open;
 }
 
 interface Draft {

@@ -3,7 +3,7 @@ import type { Change, Command } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
 import { failureOfStep } from "./plan-driver.ts";
-import type { LockRow, RunRow, StepSummary } from "./rows.ts";
+import type { ChangeSetRow, LockRow, RunRow, StepSummary } from "./rows.ts";
 import { endRun, outcomeOf } from "./run-decision.ts";
 import { transact } from "./run-transaction.ts";
 
@@ -49,9 +49,11 @@ export async function closeChangeSet(
                   : { ...row, reason: `${run.id} ${outcome}` },
             },
           ];
-    const successors = (
-      await tx.changeSets({ environment: changeSet.environment, parent: run.id, limit: 1000 })
-    ).filter((other) => other.phase === "running" || other.phase === "open");
+    const successors: ChangeSetRow[] = [];
+    for (const { id } of await tx.changeSets({ environment: changeSet.environment, parent: run.id, limit: 1000 })) {
+      const other = await tx.changeSet(id);
+      if (other?.phase === "running" || other?.phase === "open" || other?.phase === "approved") successors.push(other);
+    }
     await write([
       ...closed,
       ...successors.map(

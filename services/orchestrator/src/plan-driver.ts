@@ -16,7 +16,7 @@ import type { RunRow, StepRow, StepSummary } from "./rows.ts";
 import { endRun, outcomeOf } from "./run-decision.ts";
 import { describeFailure } from "./run-failure.ts";
 import { actorSchema, runFailureSchema, runRequestSchema } from "./run-request.ts";
-import { transact } from "./run-transaction.ts";
+import { stepAsRead, transact } from "./run-transaction.ts";
 import { endStep } from "./step-decision.ts";
 import { queueTask, specifyTask } from "./task-specs.ts";
 
@@ -178,7 +178,8 @@ async function dispatchPlans(context: OrchestratorContext, tenant: string, run: 
     return tasks.map(({ task }) => ({ kind: "offer", engine: task.engine, pool: task.pool }) as const);
   });
   for (const { unit, inputs } of resolved) {
-    if ("error" in inputs) await refuseStep(context, tenant, run, unit.address, inputs.error);
+    const step = ready.find((other) => other.unit === unit.address);
+    if ("error" in inputs && step !== undefined) await refuseStep(context, tenant, run, step, inputs.error);
   }
   return dispatched;
 }
@@ -199,15 +200,15 @@ export async function refuseStep(
   context: OrchestratorContext,
   tenant: string,
   run: RunRow,
-  unit: string,
+  step: StepRow,
   error: unknown,
 ): Promise<void> {
   await transact(context, tenant, "refuse-step", run, async (current, write, tx) => {
-    const step = await tx.step(run.id, unit);
-    if (step === undefined || step.endedAt !== null) return [];
+    const fresh = await stepAsRead(tx, step);
+    if (fresh === undefined) return [];
     const decision = endStep(
       current,
-      step,
+      fresh,
       "failed",
       JSON.stringify(describeFailure(error)),
       await tx.steps(run.id),
@@ -233,8 +234,8 @@ export function planOf(step: StepRow): UnitPlan {
 
 async function finishPlanning(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
   const steps = await context.store.transact(tenant, "read-step-summaries", (tx) => tx.stepSummaries(run.id));
-  const outcome = outcomeOf(run, steps);
   return transact(context, tenant, "finish-planning", run, async (current, write) => {
+    const outcome = outcomeOf(current, steps);
     if (outcome === "succeeded") {
       await write([{ put: "run", row: { ...current, phase: "assembling" } }]);
       return [];

@@ -7,7 +7,7 @@ import { loadPointers } from "./applied-outputs.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { planOf } from "./plan-driver.ts";
 import type { RunRow, StepRow } from "./rows.ts";
-import { transact } from "./run-transaction.ts";
+import { stepAsRead, transact } from "./run-transaction.ts";
 import { succeedStep } from "./step-decision.ts";
 
 /** Moves the unit's applied pointer to what has just been applied, then ends the step. Both may be repeated. */
@@ -20,9 +20,8 @@ export async function recordStep(
   step: StepRow,
 ): Promise<boolean> {
   const service = as(serviceCaller(tenant, "orchestrator"));
-  const fence = BigInt(
-    (await context.store.transact(tenant, "read-fence", (tx) => tx.fence(unit.address)))?.value ?? 0,
-  );
+  const fence = await readFence(context, tenant, step);
+  if (fence === undefined) return false;
   if (unit.destroy) {
     await context.state.deleteApplied({ unit: unit.address, fence }, service);
   } else {
@@ -31,8 +30,8 @@ export async function recordStep(
     await context.state.putApplied({ unit: unit.address, fence, pointerDocument: encodeDocument(pointer) }, service);
   }
   return transact(context, tenant, "record-step", run, async (current, write, tx) => {
-    const fresh = await tx.step(run.id, step.unit);
-    if (fresh === undefined || fresh.endedAt !== null) return [];
+    const fresh = await stepAsRead(tx, step);
+    if (fresh === undefined) return [];
     const decision = succeedStep(
       { run: current, step: fresh, after: await tx.stepsAfter(run.id, step.unit) },
       context.clock.now().toISOString(),
@@ -40,6 +39,16 @@ export async function recordStep(
     await write(decision.changes);
     return decision.commands;
   });
+}
+
+/**
+ * The unit's fence while the step is as it was read; undefined when somebody else has moved it. Every attempt that follows
+ * raises the fence first, so that a pointer which comes late, after another replica went on, is refused by it.
+ */
+function readFence(context: OrchestratorContext, tenant: string, step: StepRow): Promise<bigint | undefined> {
+  return context.store.transact(tenant, "read-fence", async (tx) =>
+    (await stepAsRead(tx, step)) === undefined ? undefined : BigInt((await tx.fence(step.unit))?.value ?? 0),
+  );
 }
 
 /**
@@ -52,10 +61,10 @@ export async function recordAttempt(
   run: RunRow,
   changeSet: ChangeSet,
   unit: ChangeSetUnit,
+  step: StepRow,
 ): Promise<void> {
-  const fence = BigInt(
-    (await context.store.transact(tenant, "read-fence", (tx) => tx.fence(unit.address)))?.value ?? 0,
-  );
+  const fence = await readFence(context, tenant, step);
+  if (fence === undefined) return;
   const pointer: AppliedPointer = {
     ...sourceOf(context, tenant, run, changeSet, unit),
     outputs: {},

@@ -10,7 +10,7 @@ import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
 import { planOf, refuseStep } from "./plan-driver.ts";
 import type { RunRow, StepRow } from "./rows.ts";
-import { transact } from "./run-transaction.ts";
+import { stepAsRead, transact } from "./run-transaction.ts";
 
 /** Thrown when policy denies the real plan of a unit whose provisional plan it had allowed. */
 export class RealPlanDeniedError extends CodedError {
@@ -46,7 +46,7 @@ export async function reviewPlan(
   const answer = await evaluatePlans(context, tenant, scope, [{ unit, plan: real }]);
   const policy = decodeDocument(policyVerdictSchema, answer.verdictDocument, "policy's verdict");
   if (policy.verdict === "deny") {
-    await refuseStep(context, tenant, run, step.unit, new RealPlanDeniedError(step.unit, policy.denials));
+    await refuseStep(context, tenant, run, step, new RealPlanDeniedError(step.unit, policy.denials));
     return true;
   }
   if (real.status === "unchanged")
@@ -71,8 +71,8 @@ async function advance(
   patch: Partial<StepRow>,
 ): Promise<boolean> {
   return transact(context, tenant, "accept-real-plan", run, async (_current, write, tx) => {
-    const fresh = await tx.step(run.id, step.unit);
-    if (fresh?.stage !== "review" || fresh.status !== "ready") return;
+    const fresh = await stepAsRead(tx, step);
+    if (fresh === undefined) return;
     await write([
       { put: "step", row: { ...fresh, ...patch } },
       draftEvent("step", "reviewed", step.unit, "orchestrator", { run: run.id, within: true }),
@@ -142,8 +142,8 @@ async function askPeople(
     authors: JSON.stringify([...new Set([changeSet.author, ...changeSet.authors])]),
   };
   return transact(context, tenant, "ask-about-real-plan", run, async (_current, write, tx) => {
-    const fresh = await tx.step(run.id, step.unit);
-    if (fresh?.stage !== "review" || fresh.status !== "ready") return [];
+    const fresh = await stepAsRead(tx, step);
+    if (fresh === undefined) return [];
     await write([
       { put: "changeSet", row: authored },
       {

@@ -38,7 +38,8 @@ export function failRun(
   now: string,
 ): Decision {
   const ended = endRun(run, "failed", locks, now, { failure: JSON.stringify(failure) });
-  if (changeSet === undefined || failure.category !== "stale") return ended;
+  const mine = changeSet?.applyRun === run.id && !["rejected", "superseded", "closed"].includes(changeSet.phase);
+  if (changeSet === undefined || !mine || failure.category !== "stale") return ended;
   return {
     ...ended,
     changes: [
@@ -85,12 +86,7 @@ export function cancelRun(
           unfinished: run.unfinished - stopped.length,
         },
       },
-      ...openTasks.map(
-        (task): Change => ({
-          put: "task",
-          row: task.status === "leased" ? { ...task, cancelRequested: true } : { ...task, status: "canceled" },
-        }),
-      ),
+      ...openTasks.map(stopTask),
       ...stopped.map(
         (step): Change => ({
           put: "step",
@@ -103,6 +99,14 @@ export function cancelRun(
       { kind: "drive", run: run.id },
       { kind: "notify", run: run.id },
     ],
+  };
+}
+
+/** A task nobody has begun is canceled; whoever is at one is asked to stop. */
+export function stopTask(task: TaskRow): Change {
+  return {
+    put: "task",
+    row: task.status === "leased" ? { ...task, cancelRequested: true } : { ...task, status: "canceled" },
   };
 }
 

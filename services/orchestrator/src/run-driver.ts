@@ -4,8 +4,8 @@ import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { performCommands } from "./perform-commands.ts";
 import { drivePlan } from "./plan-driver.ts";
 import type { RunRow } from "./rows.ts";
-import { failRun } from "./run-decision.ts";
-import { codedErrorOf, describeFailure } from "./run-failure.ts";
+import { failRun, stopTask } from "./run-decision.ts";
+import { describeFailure, isFinal } from "./run-failure.ts";
 import { runRequestSchema } from "./run-request.ts";
 
 /** Moves runs forward: one at a time each, as far as they go without people, workers or the clock. */
@@ -91,23 +91,17 @@ function traceDrive<T>(run: RunRow, tenant: string, followed: boolean, drive: ()
   );
 }
 
-/** An answer that will be the same when asked again ends the run; a service that is away is asked again later. */
-function isFinal(error: unknown): boolean {
-  const { category, code } = codedErrorOf(error);
-  // A program that is not installed is no outage: a person has to act before asking again can help.
-  if (code.endsWith("_MISSING")) return true;
-  return category !== "unavailable" && category !== "timeout";
-}
-
 async function endFailed(context: OrchestratorContext, tenant: string, run: RunRow, error: unknown): Promise<void> {
   const commands = await context.store.transact(tenant, "fail-run", async (tx) => {
     const current = await tx.lockRun(run.id);
     if (current === undefined || current.phase !== run.phase) return [];
+    // No task of an ended run is begun; what is out hears of it with its next heartbeat.
+    const tasks = (await tx.openTasks(run.id)).map(stopTask);
     const locks = (await tx.locks()).filter((lock) => lock.run === run.id);
     const changeSet =
       current.changeSet === null || current.kind !== "apply" ? undefined : await tx.changeSet(current.changeSet);
     const decision = failRun(current, describeFailure(error), locks, changeSet, context.clock.now().toISOString());
-    await tx.write(decision.changes);
+    await tx.write([...decision.changes, ...tasks]);
     return decision.commands;
   });
   performCommands(context, tenant, commands);

@@ -27,3 +27,11 @@ export function describeFailure(error: unknown): RunFailure {
     ...(coded.hint === undefined ? {} : { hint: coded.hint }),
   };
 }
+
+/** An answer that will be the same when asked again ends the run; a service that is away is asked again later. */
+export function isFinal(error: unknown): boolean {
+  const { category, code } = codedErrorOf(error);
+  // A program that is not installed is no outage: a person has to act before asking again can help.
+  if (code.endsWith("_MISSING")) return true;
+  return category !== "unavailable" && category !== "timeout";
+}

@@ -2,7 +2,22 @@ import type { Change, Command } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import type { OrchestratorTransaction } from "./orchestrator-store.ts";
 import { performCommands } from "./perform-commands.ts";
-import type { RunRow } from "./rows.ts";
+import type { RunRow, StepRow } from "./rows.ts";
+
+/**
+ * The step, if it is still where it was when what is to be written was decided: other replicas drive the same run. Its
+ * count of attempts only grows, so a step that has been round meanwhile is not taken for the one of before.
+ */
+export async function stepAsRead(tx: OrchestratorTransaction, read: StepRow): Promise<StepRow | undefined> {
+  const fresh = await tx.step(read.run, read.unit);
+  return fresh !== undefined &&
+    fresh.status === read.status &&
+    fresh.stage === read.stage &&
+    fresh.attempts === read.attempts &&
+    fresh.successor === read.successor
+    ? fresh
+    : undefined;
+}
 
 /** One transaction on a run that is still in the phase it was read in; otherwise nothing, and the driver looks again. */
 export async function transact(

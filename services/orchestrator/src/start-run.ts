@@ -7,7 +7,7 @@ import { decideApproval, normalizeIdentity, PhaseRefusedError } from "./approval
 import type { Change, Command } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
-import type { OrchestratorTransaction } from "./orchestrator-store.ts";
+import { type OrchestratorTransaction, RunKeyTakenError } from "./orchestrator-store.ts";
 import { performCommands } from "./perform-commands.ts";
 import type { ChangeSetRow, RunRow } from "./rows.ts";
 import type { RunRequest } from "./run-request.ts";
@@ -48,12 +48,18 @@ export async function startRun(
   caller: Caller,
   request: StartRunRequest,
 ): Promise<RunRow> {
-  const { run, commands } = await context.store.transact(tenant, "start-run", async (tx) => {
-    const earlier = request.idempotencyKey === "" ? undefined : await tx.runByKey(request.idempotencyKey);
-    if (earlier !== undefined) return { run: earlier, commands: [] };
-    return request.kind === "apply"
-      ? startApply(context, tx, caller, request)
-      : startPlan(context, tx, caller, request);
+  const start = () =>
+    context.store.transact(tenant, "start-run", async (tx): Promise<Started> => {
+      const earlier = request.idempotencyKey === "" ? undefined : await tx.runByKey(request.idempotencyKey);
+      if (earlier !== undefined) return { run: earlier, commands: [] };
+      return request.kind === "apply"
+        ? startApply(context, tx, caller, request)
+        : startPlan(context, tx, caller, request);
+    });
+  // The same request at the same moment, elsewhere: by now its run is there to be found.
+  const { run, commands } = await start().catch((error: unknown) => {
+    if (error instanceof RunKeyTakenError) return start();
+    throw error;
   });
   performCommands(context, tenant, commands);
   return run;
@@ -87,8 +93,7 @@ async function startApply(
   caller: Caller,
   request: StartRunRequest,
 ): Promise<Started> {
-  const row = await findChangeSet(tx, caller, request);
-  const current = row.parent === null ? await joinable(tx, row) : await tx.run(row.parent);
+  const { row, current } = await lockChangeSet(tx, (await findChangeSet(tx, caller, request)).id);
   const approval = selfApproval(await approvalView(tx, row), caller, context.clock.now().toISOString());
   if (current !== undefined) {
     // What it waited for may have come: it is looked at again, and nobody is told the old reason meanwhile.
@@ -120,11 +125,28 @@ async function startApply(
   return { run, commands: [{ kind: "drive", run: run.id }] };
 }
 
-/** The run that already applies this ChangeSet, as long as it can still be joined; a closed one is joined to show its end. */
-async function joinable(tx: OrchestratorTransaction, row: ChangeSetRow): Promise<RunRow | undefined> {
-  const run = row.applyRun === null ? undefined : await tx.run(row.applyRun);
-  if (run === undefined) return undefined;
-  return run.phase !== "done" || row.phase === "closed" || row.phase === "running" ? run : undefined;
+/**
+ * The ChangeSet and the run that already applies it, locked: the run first, as everywhere. Somebody else may begin to
+ * apply it between the look and the lock; then its run is not the one that was locked, and it is looked at again.
+ */
+async function lockChangeSet(
+  tx: OrchestratorTransaction,
+  id: string,
+): Promise<{ row: ChangeSetRow; current: RunRow | undefined }> {
+  for (;;) {
+    const seen = await tx.peekChangeSet(id);
+    const name = seen?.parent ?? seen?.applyRun ?? null;
+    const run = name === null ? undefined : await tx.lockRun(name);
+    const row = await tx.changeSet(id);
+    if (row === undefined) throw new ChangeSetNotFoundError(id);
+    if ((row.parent ?? row.applyRun) !== name) continue;
+    return { row, current: row.parent !== null || joinable(run, row) ? run : undefined };
+  }
+}
+
+/** As long as the run can still be joined; that of a closed ChangeSet is joined to show its end. */
+function joinable(run: RunRow | undefined, row: ChangeSetRow): boolean {
+  return run !== undefined && (run.phase !== "done" || row.phase === "closed" || row.phase === "running");
 }
 
 async function findChangeSet(
@@ -133,7 +155,7 @@ async function findChangeSet(
   request: StartRunRequest,
 ): Promise<ChangeSetRow> {
   if (request.changeSet !== "") {
-    const row = await tx.changeSet(request.changeSet);
+    const row = await tx.peekChangeSet(request.changeSet);
     if (row === undefined) throw new ChangeSetNotFoundError(request.changeSet);
     return row;
   }

@@ -4,7 +4,7 @@ import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { refuseStep } from "./plan-driver.ts";
 import type { RunRow, StepRow } from "./rows.ts";
 import { waitRun } from "./run-decision.ts";
-import { transact } from "./run-transaction.ts";
+import { stepAsRead, transact } from "./run-transaction.ts";
 
 /**
  * A step whose real plan waits for approval: it goes on when people have approved, fails when they have not. When nothing
@@ -16,15 +16,18 @@ export async function waitForPeople(
   run: RunRow,
   step: StepRow,
 ): Promise<boolean> {
-  const successor = await context.store.transact(tenant, "read-successor", (tx) => tx.changeSet(step.successor ?? ""));
+  const successor = await context.store.transact(tenant, "read-successor", (tx) =>
+    tx.peekChangeSet(step.successor ?? ""),
+  );
   if (successor === undefined) return false;
   if (successor.phase === "approved") {
     return transact(context, tenant, "accept-approved-plan", run, async (current, write, tx) => {
-      const fresh = await tx.step(run.id, step.unit);
-      if (fresh?.status !== "waiting") return [];
+      const fresh = await stepAsRead(tx, step);
+      const latest = await tx.changeSet(successor.id);
+      if (fresh === undefined || current.status === "canceling" || latest?.phase !== "approved") return [];
       await write([
         { put: "step", row: { ...fresh, status: "ready", stage: "apply", reason: null } },
-        { put: "changeSet", row: { ...successor, phase: "running", applyRun: run.id } },
+        { put: "changeSet", row: { ...latest, phase: "running", applyRun: run.id } },
         { put: "run", row: { ...current, status: "running", waitingKind: null, waitingFor: null } },
       ]);
       return [{ kind: "drive", run: run.id }];
@@ -35,13 +38,14 @@ export async function waitForPeople(
       context,
       tenant,
       run,
-      step.unit,
+      step,
       new PhaseRefusedError(successor.id, successor.phase, successor.reason),
     );
     return true;
   }
   await transact(context, tenant, "wait-for-people", run, async (current, write, tx) => {
     const steps = await tx.stepSummaries(run.id);
+    if (current.status === "canceling") return [{ kind: "drive", run: run.id }];
     if (steps.some((other) => other.status === "running" || other.status === "ready" || other.status === "recording"))
       return [];
     const tierLocks = (await tx.locks()).filter((lock) => lock.run === run.id && lock.kind === "tier");
