@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { create } from "@bufbuild/protobuf";
-import type { Caller } from "@xcloudflow/chassis/caller";
 import { createSequentialIds } from "@xcloudflow/chassis/ids";
 import { createSeededRandom } from "@xcloudflow/chassis/random";
 import { createSimulatedClock } from "@xcloudflow/chassis/simulated-clock";
 import { createMemoryOrchestratorStore } from "@xcloudflow/orchestrator/memory-orchestrator-store";
-import { DEFAULT_TIMING, type OrchestratorContext } from "@xcloudflow/orchestrator/orchestrator-context";
-import { createOrchestrator, type Orchestrator } from "@xcloudflow/orchestrator/orchestrator-service";
-import { startRun } from "@xcloudflow/orchestrator/start-run";
-import { voteOn } from "@xcloudflow/orchestrator/vote";
-import { StartRunRequestSchema } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
+import type { OrchestratorContext } from "@xcloudflow/orchestrator/orchestrator-context";
 import { checkInvariants } from "./invariants.ts";
+import { startSimulatedAuthor } from "./simulated-author.ts";
+import { type SimulatedReplica, startSimulatedReplica } from "./simulated-replica.ts";
 import { startSimulatedWorker } from "./simulated-worker.ts";
 import { createSimulatedWorld } from "./simulated-world.ts";
 
@@ -22,20 +18,12 @@ export interface SimulationReport {
   readonly outcome: string;
 }
 
-const AUTHOR: Caller = {
-  tenant: "default",
-  subject: "author@example.com",
-  groups: [],
-  roles: ["admin", "approver"],
-  assurance: "asserted",
-};
-const APPROVER: Caller = { ...AUTHOR, subject: "lead@example.com" };
 const MOST_STEPS = 20_000;
 
 /**
- * One schedule: a plan, an approval and an apply on random units, with workers that die, freeze and repeat themselves,
- * services that do not answer, and an orchestrator that crashes and recovers. Everything is drawn from the seed; time
- * moves only when nothing else can.
+ * One schedule: a plan, an approval and an apply on random units, with one to three orchestrators over one store, workers
+ * that die, freeze and repeat themselves, services that do not answer or take long, and orchestrators that crash in the
+ * middle of anything and come back later. Everything is drawn from the seed; time moves only when nothing else can.
  */
 export async function simulate(seed: number): Promise<SimulationReport> {
   const random = createSeededRandom(seed);
@@ -44,82 +32,81 @@ export async function simulate(seed: number): Promise<SimulationReport> {
   const store = createMemoryOrchestratorStore();
   const world = createSimulatedWorld(random);
   let faultRate = 0.15;
+  let slowness = 0.01;
   let crashes = 0;
-  let current = start();
+  let born = 0;
+  const replicas = Array.from({ length: 1 + random.integer(3) }, start);
 
-  function start(): { orchestrator: Orchestrator; context: OrchestratorContext } {
-    const options = {
+  function start(): SimulatedReplica {
+    born += 1;
+    return startSimulatedReplica({
+      name: `replica-${born}`,
       store,
-      planner: world.planner,
-      policy: world.policy,
-      state: world.state,
-      secrets: world.secrets,
+      world,
       clock,
       ids,
       random,
-      signAttempt: async () => "token",
-      timing: DEFAULT_TIMING,
-      soleProcess: false,
-      onError: () => undefined,
+      slowness: () => slowness,
+    });
+  }
+
+  /** One orchestrator dies; its place is taken at once or, where others are left, perhaps much later. */
+  function crash(): void {
+    const place = random.integer(replicas.length);
+    const victim = replicas[place];
+    if (victim?.alive !== true) return;
+    crashes += 1;
+    victim.crash();
+    const reborn = (): void => {
+      replicas[place] = start();
     };
-    const orchestrator = createOrchestrator(options);
-    return { orchestrator, context: orchestrator.context };
+    if (random.float() < 0.5) reborn();
+    else clock.schedule(random.integer(60_000), reborn);
+  }
+
+  async function ask<T>(call: (context: OrchestratorContext) => Promise<T>): Promise<T> {
+    const alive = replicas.filter((replica) => replica.alive);
+    const chosen = alive[random.integer(Math.max(1, alive.length))];
+    if (chosen === undefined) throw new Error("no orchestrator answers");
+    return chosen.ask(call);
   }
 
   const workers = ["a", "b", "c"].map((name) =>
-    startSimulatedWorker({ name, context: () => current.context, world, clock, random, faultRate: () => faultRate }),
+    startSimulatedWorker({ name, ask, world, clock, random, faultRate: () => faultRate }),
   );
   world.faultRate = 0.03;
-  await current.orchestrator.recover();
-  const planRun = await startRun(
-    current.context,
-    "default",
-    AUTHOR,
-    create(StartRunRequestSchema, { kind: "plan", repository: "/repository" }),
-  );
+  const author = startSimulatedAuthor({ ask, clock, random });
 
   let steps = 0;
-  let applyRun: string | undefined;
   for (; steps < MOST_STEPS; steps += 1) {
     await settle();
-    const plan = store.tablesOf("default").run.get(planRun.id);
-    const apply = applyRun === undefined ? undefined : store.tablesOf("default").run.get(applyRun);
     checkInvariants(store, world);
+    const { planRun, applyRun } = author;
+    const plan = store.tablesOf("default").run.get(planRun ?? "");
+    const apply = store.tablesOf("default").run.get(applyRun ?? "");
     if (plan?.phase === "done" && plan.status !== "succeeded") break;
     if (apply?.phase === "done") break;
-    if (plan?.changeSet != null && applyRun === undefined) {
-      applyRun = (
-        await startRun(
-          current.context,
-          "default",
-          AUTHOR,
-          create(StartRunRequestSchema, { kind: "apply", changeSet: plan.changeSet }),
-        )
-      ).id;
-    } else if (apply?.waitingKind === "approval" && random.float() < 0.3) {
-      await voteOn(current.context, "default", APPROVER, "approve", {
-        changeSet: apply.changeSet ?? "",
-        digest: "",
-        comment: "",
-      });
-    } else if (steps < 2_000 && random.float() < 0.02) {
-      crashes += 1;
-      void current.orchestrator.close();
-      current = start();
-      await current.orchestrator.recover();
-    } else if (!clock.runNext()) break;
+    if (steps < 2_000 && random.float() < 0.02) crash();
+    else if (!clock.runNext()) break;
     // In the end faults stop: what is left must come to an end by itself.
     if (steps === 4_000) {
       faultRate = 0;
+      slowness = 0;
       world.faultRate = 0;
     }
   }
+  author.stop();
   for (const worker of workers) worker.stop();
-  void current.orchestrator.close();
+  for (const replica of replicas) replica.crash();
   await settle();
 
-  const apply = applyRun === undefined ? undefined : store.tablesOf("default").run.get(applyRun);
-  const plan = store.tablesOf("default").run.get(planRun.id);
+  const plan = store.tablesOf("default").run.get(author.planRun ?? "");
+  const apply = store.tablesOf("default").run.get(author.applyRun ?? "");
+  assert.equal(
+    store.tablesOf("default").run.size,
+    1 + Number(apply !== undefined),
+    `seed ${seed}: a run started twice`,
+  );
   assert.ok(
     steps < MOST_STEPS,
     `seed ${seed}: no end after ${steps} steps (plan ${plan?.phase}/${plan?.status}, apply ${apply?.phase}/${apply?.status} ${apply?.waitingFor ?? ""})`,

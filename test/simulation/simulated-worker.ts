@@ -38,13 +38,14 @@ const FATES: readonly WorkerFate[] = [
  */
 export function startSimulatedWorker(options: {
   readonly name: string;
-  readonly context: () => OrchestratorContext;
+  /** Asks whatever orchestrator is alive. */
+  readonly ask: <T>(call: (context: OrchestratorContext) => Promise<T>) => Promise<T>;
   readonly world: SimulatedWorld;
   readonly clock: Clock;
   readonly random: Random;
   readonly faultRate: () => number;
 }): SimulatedWorker {
-  const { world, clock, random } = options;
+  const { world, clock, random, ask } = options;
   const stopping = new AbortController();
   const fates: WorkerFate[] = [];
   let life = 0;
@@ -60,7 +61,7 @@ export function startSimulatedWorker(options: {
       const worker = `${options.name}-${life}`;
       try {
         const query = { worker, engines: [{ name: "terraform", version: "1.0.0" }], pool: "", waitMilliseconds: 5_000 };
-        const assignment = await waitForTask(options.context(), "default", query, stopping.signal);
+        const assignment = await ask((context) => waitForTask(context, "default", query, stopping.signal));
         if (assignment === undefined) {
           await pause(clock, 50 + random.integer(200), stopping.signal);
           continue;
@@ -90,14 +91,13 @@ export function startSimulatedWorker(options: {
     const spec = taskSpecSchema.parse(parseJson(new TextDecoder().decode(document), task));
     const fate = drawFate();
     let lease = leaseEnds;
+    const report = (result: TaskResult): Promise<void> =>
+      ask((context) => acceptReport(context, "default", { worker, task, attempt, result, lines: [] }));
     for (let beat = random.integer(3); beat > 0; beat -= 1) {
       await pause(clock, 2_000 + random.integer(4_000), stopping.signal);
-      const { verdict, leaseExpiresAt } = await acceptHeartbeat(options.context(), "default", worker, {
-        task,
-        attempt,
-        lines: [],
-        progress: [],
-      });
+      const { verdict, leaseExpiresAt } = await ask((context) =>
+        acceptHeartbeat(context, "default", worker, { task, attempt, lines: [], progress: [] }),
+      );
       if (verdict === "lost") return;
       lease = Date.parse(leaseExpiresAt);
     }
@@ -108,13 +108,7 @@ export function startSimulatedWorker(options: {
     if (fate === "freezes") await pause(clock, 60_000 + random.integer(60_000), stopping.signal);
     if (clock.now().getTime() >= lease) {
       // Thawed too late: its engine is dead; what it still says must decide nothing.
-      await acceptReport(options.context(), "default", {
-        worker,
-        task,
-        attempt,
-        result: { kind: "verified", converged: true, changes: [], outputs: {} },
-        lines: [],
-      });
+      await report({ kind: "verified", converged: true, changes: [], outputs: {} });
       throw new Error("a report after the lease was accepted");
     }
     const result = fate === "failsSafely" ? safeFailure() : act(spec.kind, spec.address, attempt);
@@ -122,9 +116,8 @@ export function startSimulatedWorker(options: {
       life += 1;
       return;
     }
-    await acceptReport(options.context(), "default", { worker, task, attempt, result, lines: [] });
-    if (fate === "reportsTwice")
-      await acceptReport(options.context(), "default", { worker, task, attempt, result, lines: [] });
+    await report(result);
+    if (fate === "reportsTwice") await report(result);
   }
 
   function act(kind: string, unit: string, attempt: number): TaskResult {

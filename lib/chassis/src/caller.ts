@@ -17,6 +17,9 @@ export const callerSchema = z.strictObject({
 });
 export type Caller = z.infer<typeof callerSchema>;
 
+/** Tenant of a runner that serves everybody: it may claim with it and nothing else, since it is no tenant's name. */
+export const EVERY_TENANT = "*";
+
 /**
  * Carries the caller between services. Only internal transports (in-memory, mTLS) accept it; the edge removes it from
  * what comes in and sets it from what it has authenticated.

@@ -16,7 +16,7 @@ import type { RunRow, StepRow } from "./rows.ts";
 import { isFinal } from "./run-failure.ts";
 import { stepAsRead, transact } from "./run-transaction.ts";
 import { endStep } from "./step-decision.ts";
-import { queueTask, specifyTask } from "./task-specs.ts";
+import { queueTask, specifyTask, taskQueued } from "./task-specs.ts";
 import { waitForPeople } from "./wait-for-people.ts";
 
 export type Pointers = ReadonlyMap<string, AppliedPointer>;
@@ -157,6 +157,7 @@ async function dispatch(
         row: { ...fresh, status: "running", stage, startedAt: fresh.startedAt ?? now, inputs: JSON.stringify(inputs) },
       },
       { put: "task", row: task },
+      taskQueued(task),
     ];
     await write(changes);
     return [

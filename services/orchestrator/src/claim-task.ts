@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { as, serviceCaller } from "@xcloudflow/chassis/caller";
+import { as, EVERY_TENANT, serviceCaller } from "@xcloudflow/chassis/caller";
 import { inChildSpan, inTraceOf } from "@xcloudflow/chassis/tracing";
 import { parseJson } from "@xcloudflow/model/parse-json";
 import { type TaskSpec, taskSpecSchema } from "@xcloudflow/model/task-spec";
@@ -17,15 +17,20 @@ export interface ClaimQuery {
   readonly waitMilliseconds: number;
 }
 
+/** Whose tasks a worker takes: one tenant's, or everybody's in turn. */
+export type Served = string | typeof EVERY_TENANT;
+
 /** Waits for a task one of the worker's engines may take, leases it, and fences earlier attempts off before handing it out. */
 export async function waitForTask(
   context: OrchestratorContext,
-  tenant: string,
+  served: Served,
   query: ClaimQuery,
   signal: AbortSignal,
 ): Promise<Assignment | undefined> {
   const deadline = context.clock.now().getTime() + query.waitMilliseconds;
-  await noteWorker(context, tenant, query);
+  if (served === EVERY_TENANT)
+    for (const tenant of await context.store.activeTenants()) await noteWorker(context, tenant, query);
+  else await noteWorker(context, served, query);
   for (;;) {
     const topics = [...new Set(query.engines.map(({ name }) => name))].map((engine) =>
       context.signals.wait(
@@ -34,8 +39,12 @@ export async function waitForTask(
         signal,
       ),
     );
-    const claimed = await claim(context, tenant, query);
-    if (claimed !== undefined) return assign(context, tenant, claimed);
+    for (const tenant of served === EVERY_TENANT ? await tenantsInTurn(context, query) : [served]) {
+      const claimed = await claim(context, tenant, query);
+      if (claimed === undefined) continue;
+      if (served === EVERY_TENANT) context.lastServed.tenant = tenant;
+      return assign(context, tenant, claimed);
+    }
     if (context.clock.now().getTime() >= deadline || signal.aborted) return undefined;
     await Promise.race(topics);
   }
@@ -45,6 +54,22 @@ export async function waitForTask(
 export async function isTaskOpen(context: OrchestratorContext, tenant: string, id: string): Promise<boolean> {
   const task = await context.store.transact(tenant, "look-at-task", (tx) => tx.peekTask(id));
   return task !== undefined && (task.status === "queued" || task.status === "leased");
+}
+
+/** Tenants with something to do, beginning after the one served last, so that a busy one does not keep others waiting. */
+async function tenantsInTurn(context: OrchestratorContext, query: ClaimQuery): Promise<string[]> {
+  const tenants = await context.store.tenantsWithTasks({
+    engines: query.engines.map((engine) => engine.name),
+    pool: query.pool,
+    now: context.clock.now().toISOString(),
+  });
+  return rotateAfter(tenants, context.lastServed.tenant);
+}
+
+/** `sorted` from the first that comes after `last`, round to `last` itself. */
+export function rotateAfter(sorted: readonly string[], last: string): string[] {
+  const start = sorted.findIndex((name) => name > last);
+  return start === -1 ? [...sorted] : [...sorted.slice(start), ...sorted.slice(0, start)];
 }
 
 /** How old the record of a worker may get while it goes on asking; readers take ten minutes for absence. */
@@ -104,6 +129,7 @@ async function prepareAssignment(
     await Promise.all([context.state.raiseFence(fence, service), context.secrets.raiseFence(fence, service)]);
   }
   return create(AssignmentSchema, {
+    tenant,
     task: task.id,
     run: task.run,
     unit: task.unit,

@@ -14,7 +14,10 @@ export interface OrchestratorTiming {
   readonly lease: number;
   /** Added to a lease's end before a successor may start: a worker's host kills its engine before the lease ends. */
   readonly grace: number;
+  /** Longest time between two sweeps; each comes up to a quarter earlier, so that replicas do not sweep in step. */
   readonly sweep: number;
+  /** How long a replica that has swept a run keeps others' sweeps from driving it; longer than a sweep. */
+  readonly drive: number;
   /** An approval binds to a plan no longer than this. */
   readonly changeSetLifetime: number;
   readonly taskTimeoutSeconds: number;
@@ -23,7 +26,8 @@ export interface OrchestratorTiming {
 export const DEFAULT_TIMING: OrchestratorTiming = {
   lease: 30_000,
   grace: 5_000,
-  sweep: 5_000,
+  sweep: 4_000,
+  drive: 6_000,
   changeSetLifetime: 7 * 24 * 3_600_000,
   taskTimeoutSeconds: 3_600,
 };
@@ -47,6 +51,8 @@ export interface OrchestratorContext {
   readonly changeSets: DocumentCache<ChangeSet>;
   /** Workers this process has written down lately: tenant and name → what was written, and when. */
   readonly notedWorkers: Map<string, { readonly engines: string; readonly at: number }>;
+  /** The tenant that got the last worker of those who serve every tenant. */
+  readonly lastServed: { tenant: string };
 }
 
 /** Wakes whoever waits for something that has just been committed. A lost wake-up costs a poll interval, no more. */

@@ -2,7 +2,7 @@ import type { JsonObject } from "@xcloudflow/model/json-value";
 
 /** An event before it has an id, a time and a tenant: those are the transaction's. `type` is `<noun>.<past-verb>`. */
 export interface EventDraft {
-  readonly noun: "run" | "step" | "attempt" | "change-set" | "approval" | "lock" | "governance";
+  readonly noun: "run" | "step" | "task" | "attempt" | "change-set" | "approval" | "lock" | "governance";
   readonly verb: string;
   /** Unit address, ChangeSet or run id it concerns. */
   readonly subject: string;

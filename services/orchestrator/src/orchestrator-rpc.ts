@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
-import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import { as, callerOf } from "@xcloudflow/chassis/caller";
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import { as, callerOf, EVERY_TENANT } from "@xcloudflow/chassis/caller";
 import { decodeDocument } from "@xcloudflow/model/parse-json";
 import { taskResultSchema } from "@xcloudflow/model/task-result";
 import {
@@ -144,7 +144,10 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
       return { released: await unlock(context, caller.tenant, caller, kind, name, reason) };
     },
     async claimTask({ worker, engines, pool, waitSeconds, promptedTask }, handler) {
-      const { tenant } = callerOf(handler);
+      // A runner of the mesh's own serves every tenant; what it then says of an attempt it says as that attempt's tenant.
+      const { tenant, roles } = callerOf(handler);
+      if (tenant === EVERY_TENANT && !roles.includes("runner"))
+        throw new ConnectError("only a runner serves every tenant", Code.PermissionDenied);
       const assignment = await waitForTask(
         context,
         tenant,

@@ -18,7 +18,7 @@ import { describeFailure } from "./run-failure.ts";
 import { actorSchema, runFailureSchema, runRequestSchema } from "./run-request.ts";
 import { stepAsRead, transact } from "./run-transaction.ts";
 import { endStep } from "./step-decision.ts";
-import { queueTask, specifyTask } from "./task-specs.ts";
+import { queueTask, specifyTask, taskQueued } from "./task-specs.ts";
 
 /** Does what a plan or drift run's phase asks for. Answers whether it moved, so that the next phase is looked at. */
 export async function drivePlan(context: OrchestratorContext, tenant: string, run: RunRow): Promise<boolean> {
@@ -173,6 +173,7 @@ async function dispatchPlans(context: OrchestratorContext, tenant: string, run: 
       tasks.flatMap(({ task, step }): Change[] => [
         { put: "step", row: step },
         { put: "task", row: task },
+        taskQueued(task),
       ]),
     );
     return tasks.map(({ task }) => ({ kind: "offer", engine: task.engine, pool: task.pool }) as const);

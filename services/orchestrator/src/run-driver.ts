@@ -8,10 +8,12 @@ import { failRun, stopTask } from "./run-decision.ts";
 import { describeFailure, isFinal } from "./run-failure.ts";
 import { runRequestSchema } from "./run-request.ts";
 
-/** Moves runs forward: one at a time each, as far as they go without people, workers or the clock. */
+/** Moves runs forward: in this process one drive of a run at a time, as far as they go without people, workers or the clock. */
 export interface RunDriver {
   /** Something about this run has changed. Returns at once; calls during a drive lead to one more drive after it. */
   wake(tenant: string, run: string): void;
+  /** Runs of the tenant that are being driven now. */
+  driving(tenant: string): string[];
   /** Resolves when nothing is being driven. */
   idle(): Promise<void>;
   close(): Promise<void>;
@@ -19,14 +21,15 @@ export interface RunDriver {
 
 /**
  * A driver reads the run's rows, does what its phase asks of other services, and writes the outcome in a transaction that
- * checks that the phase is still the same. A crash anywhere leaves a phase that is driven again after a restart; every
- * call it makes may therefore be made twice.
+ * checks that the phase is still the same. A crash anywhere leaves a phase that is driven again by somebody else or after
+ * a restart, and two replicas may drive one run at once; every call it makes may therefore be made twice, and every write
+ * holds only for what it was decided on.
  */
 export function createRunDriver(
   context: OrchestratorContext,
   onError: (run: string, error: unknown) => void,
 ): RunDriver {
-  const driving = new Map<string, { again: boolean; prompted: boolean; done: Promise<void> }>();
+  const driving = new Map<string, { tenant: string; again: boolean; prompted: boolean; done: Promise<void> }>();
   let closed = false;
 
   function wake(tenant: string, run: string): void {
@@ -37,7 +40,7 @@ export function createRunDriver(
       current.prompted ||= isTraced();
       return;
     }
-    const entry = { again: false, prompted: isTraced(), done: Promise.resolve() };
+    const entry = { tenant, again: false, prompted: isTraced(), done: Promise.resolve() };
     driving.set(run, entry);
     entry.done = (async () => {
       do {
@@ -54,6 +57,7 @@ export function createRunDriver(
 
   return {
     wake,
+    driving: (tenant) => [...driving].flatMap(([run, entry]) => (entry.tenant === tenant ? [run] : [])),
     async idle() {
       while (driving.size > 0) await Promise.all([...driving.values()].map((entry) => entry.done));
     },

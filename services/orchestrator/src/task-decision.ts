@@ -4,6 +4,7 @@ import { type Decision, NOTHING } from "./decision.ts";
 import { draftEvent } from "./orchestrator-events.ts";
 import type { AttemptRow, RunRow, StepEdgeRow, StepRow, TaskRow } from "./rows.ts";
 import { endStep, succeedStep } from "./step-decision.ts";
+import { taskQueued } from "./task-specs.ts";
 
 /** Tries of one task before a safe failure counts as a failure. */
 export const MAX_TRIES = 3;
@@ -106,7 +107,10 @@ export function reportTask(reported: ReportView, result: TaskResult, now: string
       const requeued = base.changes.map((change) =>
         "put" in change && change.put === "task" ? { ...change, row: { ...change.row, availableAt } } : change,
       );
-      return { changes: requeued, commands: [{ kind: "offer", engine: task.engine, pool: task.pool }] };
+      return {
+        changes: [...requeued, taskQueued(task)],
+        commands: [{ kind: "offer", engine: task.engine, pool: task.pool }],
+      };
     }
     return merge(
       ended("failed", "failed", detail),
@@ -239,6 +243,7 @@ export function expireLease(view: ReportView, now: string): Decision {
         put: "task",
         row: { ...task, status: "queued", worker: null, leaseExpiresAt: null, availableAt: now, unknownAttempts },
       },
+      taskQueued(task),
     ],
     commands: [{ kind: "offer", engine: task.engine, pool: task.pool }],
   });

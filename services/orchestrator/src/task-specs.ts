@@ -2,6 +2,7 @@ import type { CompiledUnit } from "@xcloudflow/model/compilation";
 import { type Inputs, inputNodes } from "@xcloudflow/model/input-value";
 import type { TaskKind, TaskSpec } from "@xcloudflow/model/task-spec";
 import type { UnitPlan } from "@xcloudflow/model/unit-plan";
+import { draftEvent, type EventDraft } from "./orchestrator-events.ts";
 import type { RunRow, TaskRow } from "./rows.ts";
 
 /** The parts of a unit a task is made from; a compiled unit and a ChangeSet's unit both have them. */
@@ -94,6 +95,17 @@ export function queueTask(
     concurrency: run.concurrency,
     createdAt: now,
   };
+}
+
+/** Tells other processes that a worker of this engine may claim; this one's workers are told by the `offer` command. */
+export function taskQueued(task: TaskRow): { readonly event: EventDraft } {
+  return draftEvent("task", "queued", task.unit, "orchestrator", {
+    run: task.run,
+    task: task.id,
+    kind: task.kind,
+    engine: task.engine,
+    pool: task.pool,
+  });
 }
 
 /** References an attempt may open: `secret://` in inputs and credentials, and sensitive outputs of other units. */

@@ -92,6 +92,13 @@ export declare type Assignment = Message<"xcloudflow.runner.v1.Assignment"> & {
    * @generated from field: repeated uint64 unknown_attempts = 8;
    */
   unknownAttempts: bigint[];
+
+  /**
+   * Whose task it is. A runner that serves every tenant heartbeats and reports as this one.
+   *
+   * @generated from field: string tenant = 9;
+   */
+  tenant: string;
 };
 
 /**
