@@ -1,7 +1,7 @@
 import { type Clock, pause } from "@xcloudflow/chassis/clock";
 import type { Ids } from "@xcloudflow/chassis/ids";
 import type { Random } from "@xcloudflow/chassis/random";
-import { DEFAULT_TIMING, type OrchestratorContext } from "@xcloudflow/orchestrator/orchestrator-context";
+import type { OrchestratorContext, OrchestratorTiming } from "@xcloudflow/orchestrator/orchestrator-context";
 import { createOrchestrator } from "@xcloudflow/orchestrator/orchestrator-service";
 import type { OrchestratorStore } from "@xcloudflow/orchestrator/orchestrator-store";
 import type { SimulatedWorld } from "./simulated-world.ts";
@@ -25,6 +25,7 @@ export interface ReplicaOptions {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly random: Random;
+  readonly timing: OrchestratorTiming;
   /** Probability that a transaction or a call takes long: others act meanwhile, and the process may die. */
   readonly slowness: () => number;
 }
@@ -73,7 +74,7 @@ export function startSimulatedReplica(options: ReplicaOptions): SimulatedReplica
     ids,
     random,
     signAttempt: async () => "token",
-    timing: DEFAULT_TIMING,
+    timing: options.timing,
     soleProcess: false,
     onError: () => undefined,
   });
