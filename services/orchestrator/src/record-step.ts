@@ -7,7 +7,7 @@ import { loadPointers } from "./applied-outputs.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { planOf } from "./plan-driver.ts";
 import type { RunRow, StepRow } from "./rows.ts";
-import { stepAsRead, transact } from "./run-transaction.ts";
+import { isAsRead, stepAsRead, transact } from "./run-transaction.ts";
 import { succeedStep } from "./step-decision.ts";
 
 /** Moves the unit's applied pointer to what has just been applied, then ends the step. Both may be repeated. */
@@ -30,12 +30,9 @@ export async function recordStep(
     await context.state.putApplied({ unit: unit.address, fence, pointerDocument: encodeDocument(pointer) }, service);
   }
   return transact(context, tenant, "record-step", run, async (current, write, tx) => {
-    const fresh = await stepAsRead(tx, step);
-    if (fresh === undefined) return [];
-    const decision = succeedStep(
-      { run: current, step: fresh, after: await tx.stepsAfter(run.id, step.unit) },
-      context.clock.now().toISOString(),
-    );
+    const { step: fresh, after } = await tx.stepAndAfter(run.id, step.unit);
+    if (fresh === undefined || !isAsRead(fresh, step)) return [];
+    const decision = succeedStep({ run: current, step: fresh, after }, context.clock.now().toISOString());
     await write(decision.changes);
     return decision.commands;
   });

@@ -4,19 +4,20 @@ import type { OrchestratorTransaction } from "./orchestrator-store.ts";
 import { performCommands } from "./perform-commands.ts";
 import type { RunRow, StepRow } from "./rows.ts";
 
-/**
- * The step, if it is still where it was when what is to be written was decided: other replicas drive the same run. Its
- * count of attempts only grows, so a step that has been round meanwhile is not taken for the one of before.
- */
+/** The step, if it is still where it was when what is to be written was decided: other replicas drive the same run. */
 export async function stepAsRead(tx: OrchestratorTransaction, read: StepRow): Promise<StepRow | undefined> {
   const fresh = await tx.step(read.run, read.unit);
-  return fresh !== undefined &&
+  return fresh !== undefined && isAsRead(fresh, read) ? fresh : undefined;
+}
+
+/** A step's count of attempts only grows, so one that has been round meanwhile is not taken for the one of before. */
+export function isAsRead(fresh: StepRow, read: StepRow): boolean {
+  return (
     fresh.status === read.status &&
     fresh.stage === read.stage &&
     fresh.attempts === read.attempts &&
     fresh.successor === read.successor
-    ? fresh
-    : undefined;
+  );
 }
 
 /** One transaction on a run that is still in the phase it was read in; otherwise nothing, and the driver looks again. */

@@ -8,7 +8,7 @@ import { isUniqueViolation } from "@xcloudflow/database/sql-state";
 import { CompiledQuery, sql } from "kysely";
 import type { Change } from "./decision.ts";
 import { type OrchestratorStore, type OrchestratorTransaction, RunKeyTakenError } from "./orchestrator-store.ts";
-import { KEYS, type StepSummary, type Tables } from "./rows.ts";
+import { KEYS, type LockRow, type StepSummary, type Tables } from "./rows.ts";
 import { poolsOfWorker } from "./task-specs.ts";
 
 const SERVICE = "orchestrator";
@@ -40,6 +40,10 @@ const LEASE_DRIVES = `
       or (driven_until is null and created_at <= $5))
     for update skip locked)
   returning id`;
+
+const DROP_LOCKS = `
+  delete from orchestrator.lock l using unnest($1::text[], $2::text[], $3::text[]) as gone (kind, name, run)
+  where l.kind = gone.kind and l.name = gone.name and l.run = gone.run`;
 
 /** The orchestrator's rows in PostgreSQL or PGlite. */
 export function createSqlOrchestratorStore(database: Database, clock: Clock, ids: Ids): OrchestratorStore {
@@ -205,15 +209,21 @@ async function write(
 ): Promise<void> {
   const events: XcfEvent[] = [];
   const puts = new Map<keyof Tables, object[]>();
+  const dropped: LockRow[] = [];
   for (const change of changes) {
     if ("event" in change)
       events.push({ ...change.event, id: ids.next("evt"), tenant, service: SERVICE, time: clock.now().toISOString() });
-    else if ("drop" in change)
-      await sql`delete from orchestrator.lock where kind = ${change.row.kind} and name = ${change.row.name} and run = ${change.row.run}`.execute(
-        tx,
-      );
+    else if ("drop" in change) dropped.push(change.row);
     else if (!puts.get(change.put)?.push(change.row)) puts.set(change.put, [change.row]);
   }
+  if (dropped.length > 0)
+    await tx.executeQuery(
+      CompiledQuery.raw(DROP_LOCKS, [
+        dropped.map((lock) => lock.kind),
+        dropped.map((lock) => lock.name),
+        dropped.map((lock) => lock.run),
+      ]),
+    );
   const inserts = [...puts].flatMap(([table, rows]) => upserts(table, rows));
   if (events.length > 0) inserts.push(...eventInserts(SERVICE, events));
   await insertAll(tx, inserts).catch((error: unknown) => {
