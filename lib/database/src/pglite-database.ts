@@ -8,6 +8,7 @@ import { type MakeFiles, preparePgliteDirectory } from "./pglite-directory.ts";
 import { createPgliteDriver } from "./pglite-driver.ts";
 import { explainPgliteError } from "./pglite-problem.ts";
 import { pgliteEngineFlags, pgliteSettings } from "./pglite-settings.ts";
+import { createStatisticsSchedule, gatherStatistics } from "./pglite-statistics.ts";
 import { valueParsers } from "./value-parsers.ts";
 
 export interface PgliteDatabaseOptions extends DatabaseSurroundings {
@@ -32,6 +33,7 @@ export async function createPgliteDatabase({
   const pglite = await open(directory, where);
   let stopped: Error | undefined;
   const admit = createQueue();
+  const statistics = createStatisticsSchedule();
   return createKyselyDatabase(
     {
       kysely: new Kysely<unknown>({
@@ -45,7 +47,12 @@ export async function createPgliteDatabase({
       async admit(run) {
         return await admit(async () => {
           if (stopped) throw stopped;
-          return await run();
+          try {
+            return await run();
+          } finally {
+            // After those who wait already. It is advice to the planner: whoever comes next meets what is wrong by himself.
+            if (statistics.isDue()) admit(() => gatherStatistics(pglite)).catch(() => undefined);
+          }
         });
       },
       explain(error, outcome) {
@@ -55,7 +62,7 @@ export async function createPgliteDatabase({
         return explained;
       },
       ...(directory === undefined ? {} : { refuseWrites: createSpaceGuard(directory, surroundings.clock) }),
-      close: () => (stopped ? Promise.resolve() : pglite.close()),
+      close: () => admit(() => (stopped ? Promise.resolve() : pglite.close())),
     },
     surroundings,
   );
