@@ -1,8 +1,12 @@
 import { createHash } from "node:crypto";
 import { dataKeyIdOf, type EnvelopeContext } from "@xcloudflow/chassis/envelope-encryption";
-import { appendEvents } from "@xcloudflow/database/outbox";
+import { encodeEvent, eventSubject, type XcfEvent } from "@xcloudflow/chassis/event";
+import type { Tx } from "@xcloudflow/database/database";
+import { announceEvents, appendEvents } from "@xcloudflow/database/outbox";
 import { tenantScope } from "@xcloudflow/database/scope";
-import { dropStaged, findBlob, keepBlob, openBlob, stageBlob } from "./blob-store.ts";
+import { sql } from "kysely";
+import type { StateTables } from "../migrations/state-tables.ts";
+import { dropStaged, findBlob, keepBlob, openBlob, type StagedBlob, stageBlob } from "./blob-store.ts";
 import { limited } from "./limited.ts";
 import type { StateContext } from "./state-context.ts";
 import { RecordMissingError, UploadChecksumError } from "./state-errors.ts";
@@ -13,6 +17,15 @@ export interface NewArtefact {
   readonly unit: string;
   /** Expected id; empty: computed. */
   readonly id: string;
+}
+
+interface Artefact {
+  readonly id: string;
+  readonly kind: string;
+  readonly unit: string;
+  readonly size: bigint;
+  readonly blob: string;
+  readonly created_at: Date;
 }
 
 function artefactEnvelope(tenant: string, unit: string, kind: string, id: string): EnvelopeContext {
@@ -41,23 +54,56 @@ export async function putArtefact(
     if (expected !== "" && expected !== id) throw new UploadChecksumError(expected, expected, id);
     kept = await context.database.transaction(tenantScope("state", tenant, "put-artefact"), async (tx) => {
       const now = context.clock.now();
+      const envelope = artefactEnvelope(tenant, unit, kind, id);
+      const event = stateEvent(context, "artefact.stored", { tenant, actor, subject: id, data: { kind, unit, size } });
+      const artefact = { id, kind, unit, size: BigInt(size), blob: staged.id, created_at: now };
+      if (staged.pendingFrom === 0 && staged.pending.length > 0)
+        return await insertWhole(tx, artefact, staged, staged.sealer.header(key, envelope), event);
       const added = await tx
         .insertInto("state.artefacts")
-        .values({ id, kind, unit, size: BigInt(size), blob: staged.id, created_at: now })
+        .values(artefact)
         .onConflict((conflict) => conflict.doNothing())
         .returning("id")
         .executeTakeFirst();
       if (added === undefined) return false;
-      await keepBlob(tx, staged, key, artefactEnvelope(tenant, unit, kind, id), now);
-      await appendEvents(tx, "state", [
-        stateEvent(context, "artefact.stored", { tenant, actor, subject: id, data: { kind, unit, size } }),
-      ]);
+      await keepBlob(tx, staged, key, envelope, now);
+      await appendEvents(tx, "state", [event]);
       return true;
     });
   } finally {
     if (!kept && staged.pendingFrom > 0) await dropStaged(context, tenant, staged.id);
   }
   return { id, size };
+}
+
+/** All rows of an artefact that nothing is stored of yet: most are small, and a statement each costs more than the rows. */
+async function insertWhole(
+  tx: Tx<StateTables>,
+  { id, kind, unit, size, blob, created_at }: Artefact,
+  { chunks, pending }: StagedBlob,
+  header: Uint8Array,
+  event: XcfEvent,
+): Promise<boolean> {
+  const pieces = pending.map((data, position) => sql`(${position}::integer, ${data}::bytea)`);
+  const told = encodeEvent(event);
+  const { rows } = await sql`
+    with added as (
+      insert into state.artefacts (id, kind, unit, size, blob, created_at)
+      values (${id}, ${kind}, ${unit}, ${size}, ${blob}, ${created_at}) on conflict do nothing returning blob, created_at
+    ), kept as (
+      insert into state.blobs (id, header, chunks, created_at)
+      select blob, ${header}::bytea, ${chunks}::integer, created_at from added
+    ), stored as (
+      insert into state.blob_chunks (blob, position, data)
+      select added.blob, piece.position, piece.data from added, (values ${sql.join(pieces)}) as piece (position, data)
+    ), told as (
+      insert into state.outbox (tenant, id, subject, event)
+      select ${event.tenant}::text, ${told.id}::text, ${eventSubject(event)}::text, ${told.data}::bytea from added
+    )
+    select blob from added`.execute(tx);
+  if (rows.length === 0) return false;
+  announceEvents("state");
+  return true;
 }
 
 async function* hashed(
