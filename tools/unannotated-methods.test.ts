@@ -14,7 +14,11 @@ import { findUnannotatedMethods } from "./unannotated-methods.ts";
 function method(name: string, annotated: boolean, packageName: string): MethodDescriptorProto {
   const options = create(MethodOptionsSchema, { deprecated: true });
   if (annotated)
-    setExtension(options, permission, { $typeName: "xcloudflow.options.v1.Permission", anyOf: [Role.VIEWER] });
+    setExtension(options, permission, {
+      $typeName: "xcloudflow.options.v1.Permission",
+      anyOf: [Role.VIEWER],
+      perEnvironment: false,
+    });
   const type = `.${packageName}.Empty`;
   return create(MethodDescriptorProtoSchema, { name, inputType: type, outputType: type, options });
 }

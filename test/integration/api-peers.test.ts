@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { Code } from "@connectrpc/connect";
 import { AdminTokenWeakError, keepAdminToken, readAdminToken } from "@xcloudflow/api/admin-token";
 import { createApiService } from "@xcloudflow/api/api-service";
 import type { ApiTables } from "@xcloudflow/api/migrations/api-tables";
@@ -9,10 +10,12 @@ import { formatToken, newSecret } from "@xcloudflow/api/token-text";
 import { as, type Caller } from "@xcloudflow/chassis/caller";
 import { createClients } from "@xcloudflow/chassis/clients";
 import { createSystemClock } from "@xcloudflow/chassis/clock";
+import { toConnectError } from "@xcloudflow/chassis/connect-errors";
 import { createIds } from "@xcloudflow/chassis/ids";
 import { silentLogger } from "@xcloudflow/chassis/logger";
 import { createMemoryTransport } from "@xcloudflow/chassis/memory-transport";
 import { createSystemRandom } from "@xcloudflow/chassis/random";
+import { RateExceededError } from "@xcloudflow/chassis/rate-exceeded-error";
 import { createRemoteAuthenticate, createTokenClient } from "@xcloudflow/chassis/remote-authenticate";
 import { forEachDatabase } from "../support/databases.ts";
 
@@ -30,7 +33,7 @@ forEachDatabase("what api does for its peers and its first administrator", [apiS
     logger: silentLogger,
     version: "1.2.3",
     mode: "mesh" as const,
-    rateLimit: { burst: 5, perSecond: 1 },
+    rateLimit: { burst: 5, perSecond: 0.001 },
   });
   const interceptors = { logger: silentLogger, clock, newReference: () => "err_1" };
   const client = (api = createApiService(context())) =>
@@ -74,6 +77,44 @@ forEachDatabase("what api does for its peers and its first administrator", [apiS
     const authenticate = createRemoteAuthenticate(client(api), "state");
     for (let n = 0; n < 5; n++) await authenticate(token);
     await assert.rejects(authenticate(token), { code: "RATE_EXCEEDED", category: "exhausted" });
+  });
+
+  it("holds all tokens of a tenant together to a rate, and says when to come back", async () => {
+    const api = createApiService({ ...context(), tenantRateLimit: { burst: 6, perSecond: 0.5 } });
+    const issue = (tenant: string) =>
+      api.createToken(
+        { ...admin, tenant },
+        { role: "viewer", subject: "ada", groups: [], writeState: false, expiresAt: "" },
+      );
+    const [one, two, other] = [await issue("acme"), await issue("acme"), await issue("globex")];
+    for (let n = 0; n < 3; n++) for (const { token } of [one, two]) await api.authenticate(token);
+    const refused = await api.authenticate(one.token).then(
+      () => assert.fail("a seventh call passes"),
+      (error: unknown) => error,
+    );
+    assert.ok(refused instanceof RateExceededError && refused.what.includes("this tenant"));
+    const wire = toConnectError(refused);
+    assert.equal(wire.code, Code.ResourceExhausted);
+    assert.ok(Number(wire.metadata.get("retry-after")) >= 1);
+    const types = wire.details.map((detail) => ("type" in detail ? detail.type : detail.desc.typeName));
+    assert.ok(types.includes("google.rpc.RetryInfo"));
+    assert.ok(await api.authenticate(other.token), "another tenant goes on");
+  });
+
+  it("limits a role to environments when the token says so", async () => {
+    const api = createApiService(context());
+    const wish = { role: "operator", subject: "ada", groups: [], writeState: false, expiresAt: "" };
+    const { token, id } = await api.createToken(admin, { ...wish, environments: ["dev", "staging"] });
+    const caller = await api.authenticate(token);
+    assert.deepEqual([caller?.roles, caller?.bindings], [[], [{ role: "operator", environments: ["dev", "staging"] }]]);
+    const stored = (await api.listTokens("acme")).find((one) => one.id === id);
+    assert.deepEqual(stored?.environments, ["dev", "staging"]);
+    const runner = api.createToken(admin, { ...wish, role: "runner", environments: ["dev"] });
+    await assert.rejects(runner, { code: "RUNNER_TOKEN_LIMITED" });
+    for (const environment of ["", "*", "Dev", "a/b"])
+      await assert.rejects(api.createToken(admin, { ...wish, environments: [environment] }), {
+        code: "TOKEN_ENVIRONMENT_INVALID",
+      });
   });
 
   it("lets the configured administrator in, on every replica and after every start", async () => {

@@ -11,6 +11,7 @@ export function defineTokenVerbs(program: Command, choose: Choose): void {
     .addOption(new Option("--role <role>", "what it may do").choices(TOKEN_ROLES).makeOptionMandatory())
     .option("--user <subject>", "who it stands for (default: you)")
     .option("--group <group>", "a group of that person; repeatable", many, [])
+    .option("--env <environment>", "where the role holds; repeatable (default: everywhere)", many, [])
     .option("--write-state", "may write engine state over HTTP (break-glass, audited)")
     .option("--expires <time>", "RFC 3339 (default: in ninety days)", time)
     .addOption(output())

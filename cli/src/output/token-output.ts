@@ -11,6 +11,8 @@ export const tokensOutputSchema = z.strictObject({
       role: z.enum(TOKEN_ROLES),
       subject: z.string(),
       groups: z.array(z.string()),
+      /** Where the role holds; none: everywhere. */
+      environments: z.array(z.string()),
       writeState: z.boolean(),
       createdAt: z.string(),
       expiresAt: z.string(),

@@ -8,6 +8,7 @@ export interface TokenOptions extends CommonOptions {
   readonly role: string;
   readonly user?: string;
   readonly group?: readonly string[];
+  readonly env?: readonly string[];
   readonly writeState?: boolean;
   readonly expires?: string;
 }
@@ -19,6 +20,7 @@ export async function tokenCreate(surroundings: Surroundings, options: TokenOpti
       role: options.role,
       subject: options.user ?? "",
       groups: [...(options.group ?? [])],
+      environments: [...(options.env ?? [])],
       writeState: options.writeState === true,
       expiresAt: options.expires ?? "",
     };
@@ -33,16 +35,19 @@ export async function tokenCreate(surroundings: Surroundings, options: TokenOpti
 export async function tokenList(surroundings: Surroundings, options: CommonOptions): Promise<ExitCode> {
   return inSession(surroundings, options, async (session) => {
     const { tokens } = await session.api.listTokens({}, session.call);
-    const shown = tokens.map(({ id, role, subject, groups, writeState, createdAt, expiresAt, revokedAt }) => ({
-      id,
-      role,
-      subject,
-      groups,
-      writeState,
-      createdAt,
-      expiresAt,
-      ...(revokedAt === "" ? {} : { revokedAt }),
-    }));
+    const shown = tokens.map(
+      ({ id, role, subject, groups, environments, writeState, createdAt, expiresAt, revokedAt }) => ({
+        id,
+        role,
+        subject,
+        groups,
+        environments,
+        writeState,
+        createdAt,
+        expiresAt,
+        ...(revokedAt === "" ? {} : { revokedAt }),
+      }),
+    );
     if (options.output === "json") printJson(surroundings.terminal, tokensOutputSchema, { tokens: shown });
     else
       surroundings.terminal.out(
@@ -51,7 +56,7 @@ export async function tokenList(surroundings: Surroundings, options: CommonOptio
           : shown
               .map(
                 (token) =>
-                  `${token.id}  ${token.role.padEnd(8)}  ${token.subject}  until ${token.expiresAt}${token.revokedAt === undefined ? "" : "  revoked"}\n`,
+                  `${token.id}  ${token.role.padEnd(8)}  ${token.subject}${token.environments.length === 0 ? "" : `  in ${token.environments.join(", ")}`}  until ${token.expiresAt}${token.revokedAt === undefined ? "" : "  revoked"}\n`,
               )
               .join(""),
       );

@@ -5,6 +5,12 @@ import { z } from "zod";
 export const roleSchema = z.enum(["viewer", "planner", "approver", "operator", "admin", "runner", "service"]);
 export type Role = z.infer<typeof roleSchema>;
 
+export const roleBindingSchema = z.strictObject({
+  role: roleSchema,
+  environments: z.array(z.string().min(1)).min(1),
+});
+export type RoleBinding = z.infer<typeof roleBindingSchema>;
+
 /** Who asks. `assurance` says how we know: said by the environment (embedded), proven by a token, or another service. */
 export const callerSchema = z.strictObject({
   tenant: z.string().min(1),
@@ -14,6 +20,13 @@ export const callerSchema = z.strictObject({
   assurance: z.enum(["asserted", "token", "service"]),
   /** The token may write engine state over HTTP (break-glass). */
   writeState: z.boolean().optional(),
+  /**
+   * Roles held in these environments only, besides `roles`, which are held in the whole tenant. Apart from `roles`, so that
+   * whoever does not know of environments grants less and never more.
+   */
+  bindings: z.array(roleBindingSchema).optional(),
+  /** What else the caller is known as, each vouched for by who authenticated them: `<issuer>|<sub>`, a verified e-mail. */
+  aliases: z.array(z.string().min(1)).optional(),
 });
 export type Caller = z.infer<typeof callerSchema>;
 

@@ -5,7 +5,8 @@ import { type Problem, ProblemsFoundError } from "@xcloudflow/model/problems-fou
 import { RemoteError } from "@xcloudflow/model/remote-error";
 import { type ErrorDetail, ErrorDetailSchema, ProblemSchema } from "@xcloudflow/proto/common/v1/common_pb";
 import { z } from "zod";
-import { encodeBadRequest, encodeErrorInfo, violationOf } from "./google-rpc-details.ts";
+import { encodeBadRequest, encodeErrorInfo, encodeRetryInfo, violationOf } from "./google-rpc-details.ts";
+import { RateExceededError } from "./rate-exceeded-error.ts";
 import { RequestInvalidError } from "./request-invalid-error.ts";
 
 /** The only place where a category becomes a status code. Several categories share a code; `ErrorDetail` tells them apart. */
@@ -75,6 +76,10 @@ export function toConnectError(error: CodedError, maxDetailBytes = Number.POSITI
   converted.details.push({ desc: ErrorDetailSchema, value: errorDetailOf(error) });
   converted.details.push(encodeErrorInfo(error.code, errorMetadata(error)));
   if (error instanceof ProblemsFoundError) addProblems(converted, error.problems, maxDetailBytes);
+  if (error instanceof RateExceededError) {
+    converted.details.push(encodeRetryInfo(error.retryAfterMs));
+    converted.metadata.set("retry-after", String(Math.ceil(error.retryAfterMs / 1_000)));
+  }
   if (error instanceof RequestInvalidError) converted.details.push(encodeBadRequest(error.violations));
   return converted;
 }

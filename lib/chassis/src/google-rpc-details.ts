@@ -54,6 +54,21 @@ export function encodeBadRequest(violations: readonly FieldViolation[]): Encoded
   return { type: "google.rpc.BadRequest", value: writer.finish(), debug: { fieldViolations } };
 }
 
+/** `google.rpc.RetryInfo`: retry_delay = 1, a `google.protobuf.Duration` of {seconds = 1, nanos = 2}. */
+export function encodeRetryInfo(milliseconds: number): EncodedDetail {
+  const [seconds, nanos] = [Math.floor(milliseconds / 1_000), (milliseconds % 1_000) * 1_000_000];
+  const writer = new BinaryWriter();
+  writer.tag(1, WireType.LengthDelimited).fork();
+  if (seconds > 0) writer.tag(1, WireType.Varint).int64(seconds);
+  if (nanos > 0) writer.tag(2, WireType.Varint).int32(nanos);
+  writer.join();
+  return {
+    type: "google.rpc.RetryInfo",
+    value: writer.finish(),
+    debug: { retryDelay: `${milliseconds / 1_000}s` },
+  };
+}
+
 /** A problem in a file as a violation of the field `file:line:col`. */
 export function violationOf({ file, line, col, code, message }: Problem): FieldViolation {
   return { field: `${file}:${line}:${col}`, description: message, reason: code };

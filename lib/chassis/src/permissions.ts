@@ -66,16 +66,35 @@ export function effectiveRoles(roles: readonly Role[]): ReadonlySet<Role> {
   return new Set(roles.flatMap((role) => [role, ...IMPLIED[role]]));
 }
 
-export function isPermitted(caller: Caller, requirement: Requirement | undefined): boolean {
+/** Whether the service that knows the environment holds a call of `method` to it; see `environment-permissions.ts`. */
+export function isPerEnvironment(method: DescMethod): boolean {
+  return hasOption(method, permission) && getOption(method, permission).perEnvironment;
+}
+
+/** Whether the caller's roles in the whole tenant suffice. */
+export function isPermitted(
+  caller: { readonly roles: readonly Role[] },
+  requirement: Requirement | undefined,
+): boolean {
   if (requirement === undefined) return false;
   const roles = effectiveRoles(caller.roles);
   return requirement.some((role) => role === "authenticated" || roles.has(role));
 }
 
-/** @throws {PermissionMissingError} unless the caller may call `method`. */
+/** Every role the caller holds somewhere: in the tenant or in one environment of it. */
+export function rolesAnywhere({ roles, bindings = [] }: Caller): readonly Role[] {
+  return [...roles, ...bindings.map(({ role }) => role)];
+}
+
+/**
+ * Whether the method is open to the caller at all; for a method that is held to environments, in one of them.
+ *
+ * @throws {PermissionMissingError} unless the caller may call `method`.
+ */
 export function checkPermission(caller: Caller, method: DescMethod): void {
   const requirement = requirementOf(method);
-  if (isPermitted(caller, requirement)) return;
+  const roles = isPerEnvironment(method) ? rolesAnywhere(caller) : caller.roles;
+  if (isPermitted({ roles }, requirement)) return;
   throw new PermissionMissingError(caller.subject, `call ${method.parent.typeName}/${method.name}`, requirement ?? []);
 }
 
@@ -87,7 +106,7 @@ export function checkPermission(caller: Caller, method: DescMethod): void {
  */
 export function checkRequest(caller: Caller, message: Message): void {
   if (isMessage(message, StartRunRequestSchema) && message.kind === "apply")
-    requireRole(caller, ["operator"], "start an apply");
+    requireRole({ ...caller, roles: [...rolesAnywhere(caller)] }, ["operator"], "start an apply");
 }
 
 /**

@@ -12,6 +12,7 @@ export interface TokensTable {
   role: string;
   subject: string;
   groups: readonly string[];
+  environments: readonly string[];
   write_state: boolean;
   created_by: string;
   created_at: Date;

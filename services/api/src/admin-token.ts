@@ -65,6 +65,7 @@ export async function keepAdminToken(
     role: "admin",
     subject: "admin:bootstrap",
     groups: [],
+    environments: [],
     writeState: false,
     createdBy: "configuration",
     createdAt: now,

@@ -1,22 +1,29 @@
 import { CodedError } from "@xcloudflow/model/coded-error";
 
-/** Thrown when a token makes more calls than its rate allows. */
-export class RateExceededError extends CodedError {
-  readonly retryAfterMs: number;
-
-  constructor(retryAfterMs: number) {
-    super("RATE_EXCEEDED", "exhausted", {
-      what: "this token makes too many calls",
-      hint: `try again in ${retryAfterMs} ms`,
-    });
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
 /** Thrown when a token to be revoked does not exist in the caller's tenant. */
 export class TokenNotFoundError extends CodedError {
   constructor(id: string) {
     super("TOKEN_NOT_FOUND", "notFound", { what: `there is no token ${id}`, hint: "list the tokens to see their ids" });
+  }
+}
+
+/** Thrown when a runner's token is to hold in some environments only: a pool takes the tasks of all of them. */
+export class RunnerTokenLimitedError extends CodedError {
+  constructor() {
+    super("RUNNER_TOKEN_LIMITED", "invalid", {
+      what: "a runner's token cannot be limited to environments",
+      hint: "use pools to keep workers apart",
+    });
+  }
+}
+
+/** Thrown when a token is to hold in what cannot be an environment's name. */
+export class TokenEnvironmentInvalidError extends CodedError {
+  constructor(environment: string) {
+    super("TOKEN_ENVIRONMENT_INVALID", "invalid", {
+      what: `"${environment.slice(0, 64)}" is no environment's name`,
+      hint: "lower-case letters, digits and hyphens, as the folder below envs/",
+    });
   }
 }
 

@@ -18,8 +18,8 @@ export function createApiRpc(
   const { orchestrator, state, policy, audit } = clients;
   return {
     getServerInfo(_request, handler) {
-      const { tenant, subject, groups, roles } = callerOf(handler);
-      return { version, mode, tenant, subject, groups, roles };
+      const { tenant, subject, groups, roles, bindings = [] } = callerOf(handler);
+      return { version, mode, tenant, subject, groups, roles, bindings };
     },
     createToken: (request, handler) => service.createToken(callerOf(handler), request),
     async listTokens(_request, handler) {
@@ -72,6 +72,7 @@ function viewToken(token: StoredToken) {
     role: token.role,
     subject: token.subject,
     groups: [...token.groups],
+    environments: [...token.environments],
     writeState: token.writeState,
     createdAt: token.createdAt.toISOString(),
     expiresAt: token.expiresAt.toISOString(),

@@ -1,17 +1,25 @@
 import { type Caller, roleSchema } from "@xcloudflow/chassis/caller";
 import type { Authenticate } from "@xcloudflow/chassis/edge-auth";
 import type { ApiContext } from "./api-context.ts";
-import { TokenExpiryInvalidError, TokenNotFoundError } from "./api-errors.ts";
+import {
+  RunnerTokenLimitedError,
+  TokenEnvironmentInvalidError,
+  TokenExpiryInvalidError,
+  TokenNotFoundError,
+} from "./api-errors.ts";
 import { apiEvent } from "./api-events.ts";
 import { createRateLimiter } from "./rate-limiter.ts";
 import { createTokenStore, type StoredToken } from "./token-store.ts";
 import { formatToken, hashSecret, matchesHash, newSecret, parseToken } from "./token-text.ts";
+import { looksLikeJwt } from "./verify-jwt.ts";
 
 export interface NewToken {
   readonly role: string;
   /** Empty: the creator's. */
   readonly subject: string;
   readonly groups: readonly string[];
+  /** Where the role holds; none, or not given: everywhere. */
+  readonly environments?: readonly string[];
   readonly writeState: boolean;
   /** RFC 3339; empty: ninety days from now. */
   readonly expiresAt: string;
@@ -24,30 +32,37 @@ export interface IssuedToken {
 }
 
 export interface ApiService {
-  /** @throws {TokenExpiryInvalidError} */
+  /** @throws {TokenExpiryInvalidError | RunnerTokenLimitedError | TokenEnvironmentInvalidError} */
   createToken(creator: Caller, token: NewToken): Promise<IssuedToken>;
   listTokens(tenant: string): Promise<readonly StoredToken[]>;
   /** Revoking again is not an error. @throws {TokenNotFoundError} */
   revokeToken(caller: Caller, id: string): Promise<void>;
   /**
-   * Who a token stands for; `undefined` when it is malformed, unknown, expired or revoked.
+   * Who an API token or an issuer's JWT stands for; `undefined` when it is malformed, unknown, expired or revoked.
    *
-   * @throws {RateExceededError} when the token has no call left.
+   * @throws {RateExceededError} when the token or its tenant has no call left.
+   * @throws {JwtRefusedError | IssuerUnavailableError} for a JWT that is not accepted.
    */
   readonly authenticate: Authenticate;
 }
 
+const ENVIRONMENT = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_DAYS = 90;
 const LONGEST_DAYS = 366;
 const DEFAULT_LIMIT = { burst: 400, perSecond: 100 };
+const DEFAULT_TENANT_LIMIT = { burst: 2_000, perSecond: 500 };
 
 export function createApiService(context: ApiContext): ApiService {
   const { clock, ids } = context;
   const store = createTokenStore(context.database);
-  const limiter = createRateLimiter(context.rateLimit ?? DEFAULT_LIMIT);
+  const limiter = createRateLimiter("token", context.rateLimit ?? DEFAULT_LIMIT);
+  const tenants = createRateLimiter("tenant", context.tenantRateLimit ?? DEFAULT_TENANT_LIMIT);
   return {
-    async createToken(creator, { role, subject, groups, writeState, expiresAt }) {
+    async createToken(creator, { role, subject, groups, environments = [], writeState, expiresAt }) {
+      if (role === "runner" && environments.length > 0) throw new RunnerTokenLimitedError();
+      const misnamed = environments.find((environment) => !ENVIRONMENT.test(environment));
+      if (misnamed !== undefined) throw new TokenEnvironmentInvalidError(misnamed);
       const createdAt = clock.now();
       const id = ids.next("tok");
       const secret = newSecret();
@@ -57,6 +72,7 @@ export function createApiService(context: ApiContext): ApiService {
         role: roleSchema.exclude(["service"]).parse(role),
         subject: subject === "" ? creator.subject : subject,
         groups: [...groups],
+        environments: [...environments],
         writeState,
         createdBy: creator.subject,
         createdAt,
@@ -76,6 +92,14 @@ export function createApiService(context: ApiContext): ApiService {
       if (!(await store.revoke(caller.tenant, id, clock.now(), event))) throw new TokenNotFoundError(id);
     },
     async authenticate(text) {
+      if (context.authenticateJwt !== undefined && looksLikeJwt(text)) {
+        const caller = await context.authenticateJwt(text);
+        if (caller === undefined) return undefined;
+        const now = clock.now();
+        limiter.take(JSON.stringify([caller.tenant, caller.subject]), now);
+        tenants.take(caller.tenant, now);
+        return caller;
+      }
       const parts = parseToken(text);
       if (parts === undefined) return undefined;
       const token = await store.find(parts.tenant, `tok_${parts.id}`);
@@ -83,13 +107,19 @@ export function createApiService(context: ApiContext): ApiService {
       const now = clock.now();
       if (token.revokedAt !== undefined || token.expiresAt <= now) return undefined;
       limiter.take(token.id, now);
+      tenants.take(parts.tenant, now);
       return callerFor(parts.tenant, token);
     },
   };
 }
 
-function callerFor(tenant: string, { role, subject, groups, writeState }: StoredToken): Caller {
-  return { tenant, subject, groups: [...groups], roles: [roleSchema.parse(role)], assurance: "token", writeState };
+function callerFor(tenant: string, { role: name, subject, groups, environments, writeState }: StoredToken): Caller {
+  const role = roleSchema.parse(name);
+  const common = { tenant, subject, groups: [...groups], writeState };
+  const assurance = "token";
+  return environments.length === 0
+    ? { ...common, assurance, roles: [role] }
+    : { ...common, assurance, roles: [], bindings: [{ role, environments: [...environments] }] };
 }
 
 /** `tok_06e8…` without its prefix, which a token's text need not repeat. */
@@ -108,6 +138,6 @@ function readExpiry(text: string, now: Date): Date {
   return at;
 }
 
-function describe({ role, subject, groups, writeState, expiresAt }: StoredToken) {
-  return { role, holder: subject, groups, writeState, expiresAt: expiresAt.toISOString() };
+function describe({ role, subject, groups, environments, writeState, expiresAt }: StoredToken) {
+  return { role, holder: subject, groups, environments, writeState, expiresAt: expiresAt.toISOString() };
 }

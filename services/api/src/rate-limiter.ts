@@ -1,4 +1,4 @@
-import { RateExceededError } from "./api-errors.ts";
+import { RateExceededError } from "@xcloudflow/chassis/rate-exceeded-error";
 import { isFull, type RateLimit, type TokenBucket, takeFromBucket } from "./token-bucket.ts";
 
 /** Buckets of the tokens that called lately, in this process's memory. */
@@ -9,7 +9,7 @@ export interface RateLimiter {
 
 const PRUNE_AT = 10_000;
 
-export function createRateLimiter(limit: RateLimit): RateLimiter {
+export function createRateLimiter(scope: "token" | "tenant", limit: RateLimit): RateLimiter {
   const buckets = new Map<string, TokenBucket>();
   return {
     take(key, now) {
@@ -17,7 +17,7 @@ export function createRateLimiter(limit: RateLimit): RateLimiter {
       if (buckets.size >= PRUNE_AT) forgetFull(buckets, time, limit);
       const taken = takeFromBucket(buckets.get(key), time, limit);
       buckets.set(key, taken.bucket);
-      if (!taken.allowed) throw new RateExceededError(taken.retryAfterMs);
+      if (!taken.allowed) throw new RateExceededError(scope, taken.retryAfterMs);
     },
   };
 }

@@ -12,6 +12,8 @@ export interface StoredToken {
   readonly role: string;
   readonly subject: string;
   readonly groups: readonly string[];
+  /** Where the role holds; none: everywhere. */
+  readonly environments: readonly string[];
   readonly writeState: boolean;
   readonly createdBy: string;
   readonly createdAt: Date;
@@ -106,6 +108,7 @@ function rowOf(token: StoredToken) {
     role: token.role,
     subject: token.subject,
     groups: jsonb(token.groups),
+    environments: jsonb(token.environments),
     write_state: token.writeState,
     created_by: token.createdBy,
     created_at: token.createdAt,
@@ -123,6 +126,7 @@ function tokenOf(row: Row): StoredToken {
     role: row.role,
     subject: row.subject,
     groups: row.groups,
+    environments: row.environments,
     writeState: row.write_state,
     createdBy: row.created_by,
     createdAt: row.created_at,

@@ -29,11 +29,12 @@ export function bindMemory(tables: MemoryTables, said: EventDraft[]): Orchestrat
     lockRunOfTask: async (id) => tables.run.get(tables.task.get(id)?.run ?? ""),
     run,
     runByKey: async (key) => all("run").find((row) => row.idempotencyKey === key),
-    runs: async ({ environment, active, before, limit }) =>
+    runs: async ({ environment, environments, active, before, limit }) =>
       newestFirst(
         all("run").filter(
           (row) =>
             (environment === undefined || row.environment === environment) &&
+            (environments === undefined || environments.includes(row.environment)) &&
             (active !== true || row.phase !== "done") &&
             (before === undefined || row.id < before),
         ),
@@ -91,11 +92,12 @@ export function bindMemory(tables: MemoryTables, said: EventDraft[]): Orchestrat
     },
     changeSet,
     peekChangeSet: changeSet,
-    changeSets: async ({ environment, phase, author, series, parent, limit, before }) =>
+    changeSets: async ({ environment, environments, phase, author, series, parent, limit, before }) =>
       newestFirst(
         all("changeSet").filter(
           (row) =>
             (environment === undefined || row.environment === environment) &&
+            (environments === undefined || environments.includes(row.environment)) &&
             (phase === undefined || row.phase === phase) &&
             (author === undefined || row.author === author) &&
             (series === undefined || row.series === series) &&

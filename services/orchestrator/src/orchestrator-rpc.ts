@@ -1,15 +1,17 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import { as, callerOf, EVERY_TENANT } from "@xcloudflow/chassis/caller";
+import { checkEnvironment, environmentOf } from "@xcloudflow/chassis/environment-permissions";
 import { decodeDocument } from "@xcloudflow/model/parse-json";
 import { taskResultSchema } from "@xcloudflow/model/task-result";
 import {
   ListChangeSetsResponse_SummarySchema,
-  type OrchestratorService,
+  OrchestratorService,
 } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import { cancelRunById } from "./cancel-run.ts";
 import { viewChangeSet } from "./change-set-view.ts";
 import { isTaskOpen, waitForTask } from "./claim-task.ts";
+import { guardChangeSet, guardRun, guardStart, listable } from "./environment-guard.ts";
 import { findChangeSetRow } from "./find-change-set.ts";
 import { governingCommits } from "./governing-commits.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
@@ -24,6 +26,7 @@ import { RunNotFoundError, watchRun } from "./watch-run.ts";
 import { explainUnit } from "./why.ts";
 
 const PAGE = 100;
+const { method: METHOD } = OrchestratorService;
 
 /** Thin: reads the request, asks, shapes the answer. */
 export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl<typeof OrchestratorService> {
@@ -32,21 +35,28 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
   return {
     async startRun(request, handler) {
       const caller = callerOf(handler);
-      return { run: viewRun(await startRun(context, caller.tenant, caller, request)) };
+      await guardStart(context, caller, request);
+      const run = await startRun(context, caller.tenant, caller, request);
+      // The run of an earlier call with the same key may be one of another environment.
+      checkEnvironment(caller, METHOD.startRun, run.environment);
+      return { run: viewRun(run) };
     },
     async getRun({ id }, handler) {
-      const { tenant } = callerOf(handler);
+      const caller = callerOf(handler);
+      const { tenant } = caller;
       const run = await context.store.transact(tenant, "read-run", (tx) => tx.run(id));
       if (run === undefined) throw new RunNotFoundError(id);
+      checkEnvironment(caller, METHOD.getRun, run.environment);
       return { run: await whole(tenant, run) };
     },
     async listRuns({ environment, active, page }, handler) {
-      const { tenant } = callerOf(handler);
+      const caller = callerOf(handler);
+      const { tenant } = caller;
       const limit = pageSize(page?.size);
       const query = {
         limit: limit + 1,
         active,
-        ...given("environment", environment),
+        ...listable(caller, METHOD.listRuns, environment),
         ...given("before", page?.token ?? ""),
       };
       const rows = await context.store.transact(tenant, "list-runs", (tx) => tx.runs(query));
@@ -55,27 +65,34 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
         nextToken: rows.length > limit ? (rows[limit - 1]?.id ?? "") : "",
       };
     },
-    watchRun({ id, afterSequence, logs }, handler) {
-      return watchRun(context, callerOf(handler).tenant, id, Number(afterSequence), logs, handler.signal);
+    async *watchRun({ id, afterSequence, logs }, handler) {
+      const caller = callerOf(handler);
+      await guardRun(context, caller, METHOD.watchRun, id);
+      yield* watchRun(context, caller.tenant, id, Number(afterSequence), logs, handler.signal);
     },
     async cancelRun({ id, reason }, handler) {
       const caller = callerOf(handler);
+      await guardRun(context, caller, METHOD.cancelRun, id);
       return { run: viewRun(await cancelRunById(context, caller.tenant, caller, id, reason)) };
     },
     async retryRun({ id }, handler) {
       const caller = callerOf(handler);
+      await guardRun(context, caller, METHOD.retryRun, id);
       return { run: viewRun(await retryRun(context, caller.tenant, caller, id)) };
     },
     async getChangeSet({ id }, handler) {
       const caller = callerOf(handler);
-      return { changeSet: await viewChangeSet(context, caller.tenant, await findChangeSetRow(context, caller, id)) };
+      const row = await findChangeSetRow(context, caller, id);
+      checkEnvironment(caller, METHOD.getChangeSet, row.environment);
+      return { changeSet: await viewChangeSet(context, caller.tenant, row) };
     },
     async listChangeSets({ environment, phase, page }, handler) {
-      const { tenant } = callerOf(handler);
+      const caller = callerOf(handler);
+      const { tenant } = caller;
       const limit = pageSize(page?.size);
       const query = {
         limit: limit + 1,
-        ...given("environment", environment),
+        ...listable(caller, METHOD.listChangeSets, environment),
         ...given("phase", phase),
         ...given("before", page?.token ?? ""),
       };
@@ -105,6 +122,7 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
     },
     async preview(request, handler) {
       const caller = callerOf(handler);
+      checkEnvironment(caller, METHOD.preview, request.environment);
       const rows = await context.store.transact(caller.tenant, "read-governance", (tx) =>
         tx.governance(request.repository),
       );
@@ -116,16 +134,18 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
       return { compilationDocument };
     },
     async why({ unit }, handler) {
-      const { tenant } = callerOf(handler);
+      const caller = callerOf(handler);
+      checkEnvironment(caller, METHOD.why, environmentOf(unit));
+      const { tenant } = caller;
       return context.store.transact(tenant, "explain-unit", async (tx) => {
         const steps = [];
         for (const step of await tx.stepsOfUnit(unit, 20)) {
           const run = await tx.run(step.run);
           if (run !== undefined) steps.push({ step, run });
         }
-        const environment = unit.slice(0, unit.indexOf("/"));
+        const environment = environmentOf(unit);
         const locks = (await tx.locks()).filter(
-          (lock) => lock.name === unit || (lock.kind === "tier" && lock.name.split("@")[0] === environment),
+          (lock) => lock.name === unit || (lock.kind === "tier" && environmentOf(lock.name) === environment),
         );
         const changeSets = new Set(steps.map(({ run }) => run.changeSet));
         const waiting = (await tx.runs({ active: true, limit: 1000 })).filter(
@@ -135,12 +155,14 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
       });
     },
     async listLocks({ environment }, handler) {
-      const { tenant } = callerOf(handler);
-      const locks = await context.store.transact(tenant, "list-locks", (tx) => tx.locks());
-      return { locks: locks.filter((lock) => environment === "" || lock.name.split(/[/@]/)[0] === environment) };
+      const caller = callerOf(handler);
+      const { environments } = listable(caller, METHOD.listLocks, environment);
+      const locks = await context.store.transact(caller.tenant, "list-locks", (tx) => tx.locks());
+      return { locks: locks.filter(({ name }) => environments?.includes(environmentOf(name)) ?? true) };
     },
     async unlock({ kind, name, reason }, handler) {
       const caller = callerOf(handler);
+      checkEnvironment(caller, METHOD.unlock, environmentOf(name));
       return { released: await unlock(context, caller.tenant, caller, kind, name, reason) };
     },
     async claimTask({ worker, engines, pool, waitSeconds, promptedTask }, handler) {
@@ -189,6 +211,7 @@ async function vote(
   request: { readonly changeSet: string; readonly digest: string; readonly comment: string },
 ) {
   const caller = callerOf(handler);
+  await guardChangeSet(context, caller, METHOD[decision], request.changeSet);
   return viewChangeSet(context, caller.tenant, await voteOn(context, caller.tenant, caller, decision, request));
 }
 

@@ -45,7 +45,13 @@ export interface OrchestratorTransaction {
   lockRunOfTask(task: string): Promise<RunRow | undefined>;
   run(id: string): Promise<RunRow | undefined>;
   runByKey(idempotencyKey: string): Promise<RunRow | undefined>;
-  runs(query: { environment?: string; active?: boolean; before?: string; limit: number }): Promise<RunRow[]>;
+  runs(query: {
+    environment?: string;
+    environments?: readonly string[];
+    active?: boolean;
+    before?: string;
+    limit: number;
+  }): Promise<RunRow[]>;
   compilation(run: string): Promise<CompilationRow | undefined>;
   steps(run: string): Promise<StepRow[]>;
   /** All steps without their documents. */
@@ -86,6 +92,7 @@ export interface OrchestratorTransaction {
   peekChangeSet(id: string): Promise<ChangeSetRow | undefined>;
   changeSets(query: {
     environment?: string;
+    environments?: readonly string[];
     phase?: string;
     author?: string;
     series?: string;

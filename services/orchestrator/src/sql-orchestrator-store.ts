@@ -100,15 +100,17 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
     lockRunOfTask: (id) => first("run", "where id = (select run from orchestrator.task where id = $1) for update", id),
     run: (id) => first("run", "where id = $1", id),
     runByKey: (key) => first("run", "where idempotency_key = $1", key),
-    runs: ({ environment, active, before, limit }) =>
+    runs: ({ environment, environments, active, before, limit }) =>
       select(
         "run",
         `where ($1::text is null or environment = $1) and (not $2::boolean or phase <> 'done')
-           and ($3::text is null or id < $3) order by id desc limit $4`,
+           and ($3::text is null or id < $3) and ($5::text[] is null or environment = any($5))
+           order by id desc limit $4`,
         environment ?? null,
         active === true,
         before ?? null,
         limit,
+        environments === undefined ? null : [...environments],
       ),
     steps: (run) => select("step", "where run = $1 order by unit", run),
     compilation: (run) => first("compilation", "where run = $1", run),
@@ -160,13 +162,13 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
     },
     changeSet: (id) => first("changeSet", "where id = $1 for update", id),
     peekChangeSet: (id) => first("changeSet", "where id = $1", id),
-    changeSets: ({ environment, phase, author, series, parent, limit, before }) =>
+    changeSets: ({ environment, environments, phase, author, series, parent, limit, before }) =>
       select(
         "changeSet",
         `where ($1::text is null or environment = $1) and ($2::text is null or phase = $2)
             and ($3::text is null or author = $3) and ($4::text is null or series = $4)
             and ($5::text is null or parent = $5) and ($6::text is null or id < $6)
-            order by id desc limit $7`,
+            and ($8::text[] is null or environment = any($8)) order by id desc limit $7`,
         environment ?? null,
         phase ?? null,
         author ?? null,
@@ -174,6 +176,7 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
         parent ?? null,
         before ?? null,
         limit,
+        environments === undefined ? null : [...environments],
       ),
     approvals: (changeSet) => select("approval", "where change_set = $1 order by at, subject", changeSet),
     async locks() {

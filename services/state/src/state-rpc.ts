@@ -1,5 +1,7 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { callerOf } from "@xcloudflow/chassis/caller";
+import { checkEnvironment, environmentOf, visibleEnvironments } from "@xcloudflow/chassis/environment-permissions";
 import { encodeDocument } from "@xcloudflow/model/parse-json";
 import { type ArtefactHeader, StateService } from "@xcloudflow/proto/state/v1/state_pb";
 import { deleteApplied, listApplied, putApplied } from "./applied-store.ts";
@@ -15,6 +17,8 @@ import { putOutputs, resolveOutputs } from "./output-store.ts";
 import type { StateContext } from "./state-context.ts";
 import { actorOf } from "./state-events.ts";
 import { splitUpload } from "./upload.ts";
+
+const { method: METHOD } = StateService;
 
 /** `StateService` over the functions of this workspace: nothing is decided here. */
 export function stateRoutes(context: StateContext): (router: ConnectRouter) => void {
@@ -58,12 +62,15 @@ export function stateRoutes(context: StateContext): (router: ConnectRouter) => v
       return { outputsDocument: encodeDocument(await putOutputs(context, claims, outputs)) };
     },
     async listStates({ environment }, call) {
-      return { states: await listUnitStates(context, callerOf(call).tenant, environment) };
+      const isShown = listable(call, METHOD.listStates, environment);
+      return { states: (await listUnitStates(context, callerOf(call).tenant, environment)).filter(isShown) };
     },
     async listStateVersions({ unit }, call) {
+      checkUnit(call, METHOD.listStateVersions, unit);
       return { versions: await listUnitVersions(context, callerOf(call).tenant, unit) };
     },
     async *pullState({ unit, version }, call) {
+      checkUnit(call, METHOD.pullState, unit);
       const { tenant, actor } = whoOf(call);
       const state = await pullState(context, { tenant, unit }, version, { actor });
       for await (const data of state.bytes) yield { data };
@@ -74,6 +81,7 @@ export function stateRoutes(context: StateContext): (router: ConnectRouter) => v
       return {};
     },
     async forceUnlock({ unit, lockId }, call) {
+      checkUnit(call, METHOD.forceUnlock, unit);
       const { tenant, actor } = whoOf(call);
       const broken = await breakLock(context, { tenant, unit }, actor, lockId === "" ? undefined : lockId);
       return { brokenLockInfo: broken?.info ?? "" };
@@ -83,9 +91,10 @@ export function stateRoutes(context: StateContext): (router: ConnectRouter) => v
       return {};
     },
     async listDrift({ environment }, call) {
+      const isShown = listable(call, METHOD.listDrift, environment);
       const records = await listDrift(context, callerOf(call).tenant, environment);
       return {
-        records: records.map(({ unit, run, detectedAt, changes }) => ({
+        records: records.filter(isShown).map(({ unit, run, detectedAt, changes }) => ({
           unit,
           run,
           detectedAt: detectedAt.toISOString(),
@@ -101,6 +110,19 @@ export function stateRoutes(context: StateContext): (router: ConnectRouter) => v
   return (router) => {
     router.service(StateService, implementation);
   };
+}
+
+type Call = Parameters<typeof callerOf>[0];
+
+function checkUnit(call: Call, method: DescMethod, unit: string): void {
+  checkEnvironment(callerOf(call), method, environmentOf(unit));
+}
+
+/** Which units a listing shows. @throws {PermissionMissingError} for an environment that is not open to the caller. */
+function listable(call: Call, method: DescMethod, environment: string): (row: { readonly unit: string }) => boolean {
+  if (environment !== "") checkEnvironment(callerOf(call), method, environment);
+  const visible = environment === "" ? visibleEnvironments(callerOf(call), method) : undefined;
+  return ({ unit }) => visible?.includes(environmentOf(unit)) ?? true;
 }
 
 function whoOf(call: Parameters<typeof callerOf>[0]): { readonly tenant: string; readonly actor: string } {

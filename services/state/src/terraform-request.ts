@@ -1,5 +1,6 @@
 import type { AttemptClaims } from "@xcloudflow/chassis/attempt-token";
 import type { Caller } from "@xcloudflow/chassis/caller";
+import { environmentOf, rolesIn } from "@xcloudflow/chassis/environment-permissions";
 import { effectiveRoles } from "@xcloudflow/chassis/permissions";
 import { addressSchema } from "@xcloudflow/model/address";
 import type { StateTarget } from "./engine-state.ts";
@@ -64,7 +65,7 @@ export type Credentials =
 export function authorizeRequest({ tenant, unit, verb }: TerraformRequest, credentials: Credentials): Writer {
   return credentials.kind === "attempt"
     ? authorizeAttempt(tenant, unit, verb, credentials)
-    : authorizeToken(tenant, verb, credentials.caller);
+    : authorizeToken(tenant, unit, verb, credentials.caller);
 }
 
 function authorizeAttempt(
@@ -89,13 +90,13 @@ function authorizeAttempt(
   return { kind: "attempt", name, fence: BigInt(claims.fence), expired: late };
 }
 
-function authorizeToken(tenant: string, verb: StateVerb, caller: Caller): Writer {
+function authorizeToken(tenant: string, unit: string, verb: StateVerb, caller: Caller): Writer {
   const name = actorOf(caller);
   if (caller.tenant !== tenant)
     throw new StateAccessDeniedError(name, `${verb} this tenant's state`, "check the tenant in the address");
-  const mayWrite = caller.writeState === true;
+  const roles = effectiveRoles(rolesIn(caller, environmentOf(unit)));
+  const mayWrite = caller.writeState === true && roles.size > 0;
   if (verb === "read") {
-    const roles = effectiveRoles(caller.roles);
     if (!mayWrite && !roles.has("operator"))
       throw new StateAccessDeniedError(name, "read engine state", "this needs the role operator");
   } else if (!mayWrite) {

@@ -61,9 +61,18 @@ export declare type GetServerInfoResponse = Message<"xcloudflow.api.v1.GetServer
   groups: string[];
 
   /**
+   * Held in the whole tenant.
+   *
    * @generated from field: repeated string roles = 6;
    */
   roles: string[];
+
+  /**
+   * Held in these environments only.
+   *
+   * @generated from field: repeated xcloudflow.api.v1.GetServerInfoResponse.Binding bindings = 7;
+   */
+  bindings: GetServerInfoResponse_Binding[];
 };
 
 /**
@@ -71,6 +80,27 @@ export declare type GetServerInfoResponse = Message<"xcloudflow.api.v1.GetServer
  * Use `create(GetServerInfoResponseSchema)` to create a new message.
  */
 export declare const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse>;
+
+/**
+ * @generated from message xcloudflow.api.v1.GetServerInfoResponse.Binding
+ */
+export declare type GetServerInfoResponse_Binding = Message<"xcloudflow.api.v1.GetServerInfoResponse.Binding"> & {
+  /**
+   * @generated from field: string role = 1;
+   */
+  role: string;
+
+  /**
+   * @generated from field: repeated string environments = 2;
+   */
+  environments: string[];
+};
+
+/**
+ * Describes the message xcloudflow.api.v1.GetServerInfoResponse.Binding.
+ * Use `create(GetServerInfoResponse_BindingSchema)` to create a new message.
+ */
+export declare const GetServerInfoResponse_BindingSchema: GenMessage<GetServerInfoResponse_Binding>;
 
 /**
  * @generated from message xcloudflow.api.v1.CreateTokenRequest
@@ -108,6 +138,13 @@ export declare type CreateTokenRequest = Message<"xcloudflow.api.v1.CreateTokenR
    * @generated from field: string expires_at = 5;
    */
   expiresAt: string;
+
+  /**
+   * The role holds in these environments only; empty: in all. Not for runners, who work for a pool.
+   *
+   * @generated from field: repeated string environments = 6;
+   */
+  environments: string[];
 };
 
 /**
@@ -208,6 +245,11 @@ export declare type ListTokensResponse_Token = Message<"xcloudflow.api.v1.ListTo
    * @generated from field: string revoked_at = 8;
    */
   revokedAt: string;
+
+  /**
+   * @generated from field: repeated string environments = 9;
+   */
+  environments: string[];
 };
 
 /**

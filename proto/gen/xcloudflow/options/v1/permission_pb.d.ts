@@ -24,6 +24,14 @@ export declare type Permission = Message<"xcloudflow.options.v1.Permission"> & {
    * @generated from field: repeated xcloudflow.options.v1.Role any_of = 1;
    */
   anyOf: Role[];
+
+  /**
+   * What the method touches lies in environments, and the service asks for the role in those: a role that is held in some
+   * environments only opens the method. Without this it does not.
+   *
+   * @generated from field: bool per_environment = 2;
+   */
+  perEnvironment: boolean;
 };
 
 /**
