@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addressSchema } from "./address.ts";
+import { identitiesSchema } from "./identities.ts";
 import { inputsSchema } from "./input-value.ts";
 import { jsonObjectSchema } from "./json-value.ts";
 import { planConditionSchema } from "./plan-condition.ts";
@@ -57,6 +58,8 @@ export const governanceSchema = z.strictObject({
   concurrency: z.number().int().positive(),
   /** What only plans can answer: approval rules with `when`, and budgets, of the governing and the proposed commit. */
   conditions: z.array(planConditionSchema),
+  /** Who is who, as the governing commit says; absent where it says nothing. */
+  identities: identitiesSchema.optional(),
 });
 export type Governance = z.infer<typeof governanceSchema>;
 

@@ -65,6 +65,7 @@ async function check(context: OrchestratorContext, tenant: string, run: RunRow):
     changeSet: row,
     gates: changeSet.gates,
     authors: JSON.parse(row.authors) as string[],
+    identities: changeSet.governance.identities,
     approvals,
   });
   const missing = states.filter((state) => !state.satisfied);

@@ -1,6 +1,7 @@
 import type { Caller } from "@xcloudflow/chassis/caller";
 import type { Gate, Phase } from "@xcloudflow/model/change-set";
 import { CodedError } from "@xcloudflow/model/coded-error";
+import { type Identities, type Identity, normalizeIdentity, resolveIdentity } from "@xcloudflow/model/identities";
 import type { Change } from "./decision.ts";
 import { draftEvent } from "./orchestrator-events.ts";
 import type { ApprovalRow, ChangeSetRow } from "./rows.ts";
@@ -41,6 +42,10 @@ export interface ApprovalView {
   readonly changeSet: ChangeSetRow;
   readonly gates: readonly Gate[];
   readonly authors: readonly string[];
+  /** Who is who; undefined where nothing is declared. */
+  readonly identities: Identities | undefined;
+  /** Only known people count, as approvers and as authors. */
+  readonly mapped?: boolean;
   readonly approvals: readonly ApprovalRow[];
 }
 
@@ -51,25 +56,30 @@ export interface GateState {
   readonly needed: number;
 }
 
-/** Identities are compared as lower-case text without surrounding space, so that an alias in capitals stays the author. */
-export function normalizeIdentity(subject: string): string {
-  return subject.trim().toLowerCase();
-}
-
 /** How far each approval gate is: distinct approvers of this digest, in one of its groups, who are not an author. */
 export function gateStates(view: ApprovalView): GateState[] {
-  const authors = new Set(view.authors.map(normalizeIdentity));
+  const authors = authorsOf(view);
   return view.gates.flatMap((gate, index) => {
     if (gate.kind !== "approval") return [];
     const counted = new Set(
       view.approvals
         .filter((approval) => approval.decision === "approve" && approval.digest === view.changeSet.digest)
         .filter((approval) => inGroups(JSON.parse(approval.groups) as readonly string[], gate.groups))
-        .map((approval) => normalizeIdentity(approval.subject))
-        .filter((subject) => gate.selfApproval || !authors.has(subject)),
+        .map((approval) => resolveIdentity(view.identities, approval.subject).id)
+        .filter((person) => gate.selfApproval || !authors.has(person)),
     );
     return [{ index, given: counted.size, needed: gate.quorum, satisfied: counted.size >= gate.quorum }];
   });
+}
+
+/** Everyone who had a hand in the change, whatever name it was done under. */
+function authorsOf({ authors, identities }: ApprovalView): ReadonlySet<string> {
+  return new Set(authors.map((author) => resolveIdentity(identities, author).id));
+}
+
+/** Every name the caller is known under: what they call themselves, and what who authenticated them vouches for. */
+function namesOf({ subject, aliases = [] }: Caller): Identity["id"][] {
+  return [subject, ...aliases].map(normalizeIdentity);
 }
 
 function inGroups(mine: readonly string[], wanted: readonly string[]): boolean {
@@ -101,7 +111,7 @@ export function decideApproval(
 
   const row: ApprovalRow = {
     changeSet: changeSet.id,
-    subject: normalizeIdentity(caller.subject),
+    subject: votingName(view, caller),
     decision: vote.decision,
     digest: changeSet.digest,
     comment: vote.comment,
@@ -109,7 +119,9 @@ export function decideApproval(
     assurance: caller.assurance,
     at: now,
   };
-  const approvals = [...view.approvals.filter((approval) => approval.subject !== row.subject), row];
+  const voter = resolveIdentity(view.identities, row.subject).id;
+  const others = view.approvals.filter(({ subject }) => resolveIdentity(view.identities, subject).id !== voter);
+  const approvals = [...others, row];
   const phase: Phase =
     vote.decision === "reject"
       ? "rejected"
@@ -131,7 +143,7 @@ export function decideApproval(
       draftEvent("approval", vote.decision === "approve" ? "given" : "rejected", changeSet.id, row.subject, {
         digest: changeSet.digest,
         assurance: caller.assurance,
-        self: view.authors.map(normalizeIdentity).includes(row.subject),
+        self: authorsOf(view).has(voter),
       }),
     ],
   };
@@ -139,7 +151,10 @@ export function decideApproval(
 
 function refuseUnfit(view: ApprovalView, asked: readonly Extract<Gate, { kind: "approval" }>[], caller: Caller): void {
   const subject = normalizeIdentity(caller.subject);
-  const isAuthor = view.authors.map(normalizeIdentity).includes(subject);
+  const identities = namesOf(caller).map((name) => resolveIdentity(view.identities, name));
+  refuseUnknown(view, caller, identities);
+  const authors = authorsOf(view);
+  const isAuthor = identities.some(({ id }) => authors.has(id));
   if (isAuthor && !asked.some((gate) => gate.selfApproval)) {
     throw new ApproverRefusedError(
       view.changeSet.id,
@@ -155,4 +170,33 @@ function refuseUnfit(view: ApprovalView, asked: readonly Extract<Gate, { kind: "
       "ask one of their members",
     );
   }
+}
+
+/** Bots never approve; nor does one who is two people, nor, where people must be known, one who is not. */
+function refuseUnknown(view: ApprovalView, caller: Caller, identities: readonly Identity[]): void {
+  const refuse = (what: string, hint: string): never => {
+    throw new ApproverRefusedError(view.changeSet.id, what, hint);
+  };
+  const subject = normalizeIdentity(caller.subject);
+  if (identities.some(({ kind }) => kind === "bot"))
+    refuse(`${subject} is a bot, and bots do not approve`, "ask a person");
+  const people = new Set(identities.flatMap(({ kind, id }) => (kind === "person" ? [id] : [])));
+  if (view.identities !== undefined && people.size > 1)
+    refuse(`${subject} is known as more than one person`, "correct `identities` in .xcf.yaml");
+  if (view.mapped !== true) return;
+  if (people.size === 0 || caller.assurance === "asserted")
+    refuse(`nobody knows who ${subject} is, and only known people approve`, "add them to `identities` in .xcf.yaml");
+  const strangers = view.authors.filter((author) => resolveIdentity(view.identities, author).kind === "unmapped");
+  if (strangers.length > 0)
+    refuse(
+      `nobody knows who ${strangers.slice(0, 3).map(normalizeIdentity).join(", ")} is, who wrote part of this change`,
+      "add them to `identities` in .xcf.yaml, as a person or a bot",
+    );
+}
+
+/** The name a vote is kept under: one by which the voter is known, so that no second name makes a second vote. */
+function votingName(view: ApprovalView, caller: Caller): string {
+  const names = namesOf(caller);
+  const known = names.find((name) => resolveIdentity(view.identities, name).kind === "person");
+  return known ?? normalizeIdentity(caller.subject);
 }

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { as, serviceCaller } from "@xcloudflow/chassis/caller";
 import { type ChangeSet, changeSetSchema, type Phase } from "@xcloudflow/model/change-set";
 import type { Compilation } from "@xcloudflow/model/compilation";
+import { knownNames } from "@xcloudflow/model/identities";
 import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import type { UnitPlan } from "@xcloudflow/model/unit-plan";
 import { type EvaluateResponse, SubjectSchema } from "@xcloudflow/proto/policy/v1/policy_pb";
@@ -122,6 +123,8 @@ export async function storeChangeSet(
 ): Promise<{ row: ChangeSetRow; changeSet: ChangeSet }> {
   const { run, compilation, plans } = draft;
   const actor = actorSchema.parse(JSON.parse(run.actor));
+  // Who asked is an author too, under every name by which they are known.
+  const names = knownNames(compilation.governance.identities, [actor.subject, ...(actor.aliases ?? [])]);
   const units = new Map(compilation.units.map((unit) => [unit.address, unit]));
   const subjects = plans.flatMap((plan) => {
     const unit = units.get(plan.address);
@@ -134,7 +137,10 @@ export async function storeChangeSet(
   const assembled = await context.planner.assemble(
     {
       changeSetId: id,
-      compilationDocument: encodeDocument(compilation),
+      compilationDocument: encodeDocument({
+        ...compilation,
+        authors: [...new Set([...compilation.authors, ...names.filter((name) => name !== actor.subject)])],
+      }),
       unitPlanDocuments: plans.map(encodeDocument),
       policyDocument: encodePolicy(verdict),
       author: actor.subject,
@@ -158,7 +164,8 @@ export async function storeChangeSet(
     reason: null,
     dirty: compilation.dirty,
     author: actor.subject,
-    authors: JSON.stringify([...new Set([actor.subject, ...compilation.authors])]),
+    authors: JSON.stringify([...new Set([...names, ...compilation.authors])]),
+    identities: changeSet.governance.identities === undefined ? null : JSON.stringify(changeSet.governance.identities),
     gates: JSON.stringify(changeSet.gates),
     commit: compilation.commit,
     series: draft.series,
@@ -176,7 +183,13 @@ function initialPhase(changeSet: ChangeSet, row: ChangeSetRow): { phase: Phase; 
     const [first] = changeSet.policy.denials;
     return { phase: "denied", reason: first === undefined ? "denied by policy" : first.message };
   }
-  const states = gateStates({ changeSet: row, gates: changeSet.gates, authors: [], approvals: [] });
+  const states = gateStates({
+    changeSet: row,
+    gates: changeSet.gates,
+    authors: [],
+    identities: undefined,
+    approvals: [],
+  });
   return { phase: states.every((gate) => gate.satisfied) ? "approved" : "open", reason: null };
 }
 

@@ -1,5 +1,5 @@
 import type { Caller } from "@xcloudflow/chassis/caller";
-import { normalizeIdentity } from "./approval-decision.ts";
+import { normalizeIdentity } from "@xcloudflow/model/identities";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import type { ChangeSetRow } from "./rows.ts";
 import { ChangeSetNotFoundError } from "./start-run.ts";

@@ -45,6 +45,11 @@ export interface OrchestratorContext {
   /** Signs what one attempt may do; the key stays with whoever composed the process. */
   readonly signAttempt: (claims: AttemptClaims, issuedAt: Date, expiresAt: Date) => Promise<string>;
   readonly timing: OrchestratorTiming;
+  /**
+   * `mapped`: only who is known by name may approve, and only what known people wrote can be approved. `asserted`
+   * (embedded, and the default): the caller's name is taken at its word.
+   */
+  readonly identities?: "asserted" | "mapped";
   /** Tells waiting workers and watchers in this process; other processes are told by the bus. */
   readonly signals: Signals;
   readonly compilations: DocumentCache<Compilation>;

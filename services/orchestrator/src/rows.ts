@@ -160,6 +160,8 @@ export interface ChangeSetRow {
   readonly author: string;
   /** JSON array of identities that may not approve. */
   readonly authors: string;
+  /** JSON of `Identities`, or null where the governing commit declares none. */
+  readonly identities: string | null;
   /** JSON array of `Gate`. */
   readonly gates: string;
   readonly commit: string;

@@ -2,8 +2,9 @@ import type { Caller } from "@xcloudflow/chassis/caller";
 import { currentTraceparent } from "@xcloudflow/chassis/tracing";
 import type { Gate } from "@xcloudflow/model/change-set";
 import { CodedError } from "@xcloudflow/model/coded-error";
+import { type Identities, normalizeIdentity } from "@xcloudflow/model/identities";
 import type { StartRunRequest } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
-import { decideApproval, normalizeIdentity, PhaseRefusedError } from "./approval-decision.ts";
+import { decideApproval, PhaseRefusedError } from "./approval-decision.ts";
 import type { Change, Command } from "./decision.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { draftEvent } from "./orchestrator-events.ts";
@@ -177,6 +178,7 @@ interface LoadedApproval {
   readonly changeSet: ChangeSetRow;
   readonly gates: readonly Gate[];
   readonly authors: readonly string[];
+  readonly identities: Identities | undefined;
   readonly approvals: Awaited<ReturnType<OrchestratorTransaction["approvals"]>>;
 }
 
@@ -185,6 +187,7 @@ export async function approvalView(tx: OrchestratorTransaction, row: ChangeSetRo
     changeSet: row,
     gates: JSON.parse(row.gates) as Gate[],
     authors: JSON.parse(row.authors) as string[],
+    identities: row.identities === null ? undefined : (JSON.parse(row.identities) as Identities),
     approvals: await tx.approvals(row.id),
   };
 }

@@ -18,7 +18,7 @@ export async function voteOn(
   const outcome = await context.store.transact(tenant, "vote", async (tx) => {
     const current = await tx.changeSet(request.changeSet);
     if (current === undefined) throw new ChangeSetNotFoundError(request.changeSet);
-    const view = await approvalView(tx, current);
+    const view = { ...(await approvalView(tx, current)), mapped: context.identities === "mapped" };
     const now = context.clock.now().toISOString();
     try {
       const { changes, phase } = decideApproval(view, caller, { ...request, decision }, now);

@@ -73,8 +73,11 @@ export function decideGovernance(
   const selfApproval =
     specs.length === both.length &&
     specs.every(({ tier, approvals }) => tier === "development" && approvals?.selfApproval === true);
+  // Never the proposal's own, which could give its author another name; only where nothing governs yet.
+  const identities = (governing ?? proposed).monorepo.platform?.value.spec.identities;
   const groups = specs.map(({ approvals }) => approvals?.groups ?? []);
   return {
+    ...(identities === undefined ? {} : { identities }),
     commit: governing?.commit ?? "",
     governingDigest: rulesDigest(governing ?? proposed),
     proposedDigest: rulesDigest(proposed),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { nameSchema } from "../address.ts";
 import { durationSchema } from "../duration.ts";
+import { identitiesSchema } from "../identities.ts";
 import { engineNameSchema } from "../route-settings.ts";
 import { parseVersionConstraint } from "../version-constraint.ts";
 import { anyMapSchema, ownerSchema, poolSchema } from "./field.ts";
@@ -87,6 +88,8 @@ export const platformSpecSchema = z.strictObject({
   forge: forgeSchema.optional(),
   /** The protected branch whose head is the governance commit. */
   governance: z.strictObject({ branch: z.string().min(1).max(250) }).optional(),
+  /** Who is who in Git, at the forge and at the issuer, so that nobody approves their own change under another name. */
+  identities: identitiesSchema.optional(),
   /** How long ChangeSets and artefacts are kept. */
   retention: z.strictObject({ changeSets: durationSchema.optional(), artefacts: durationSchema.optional() }).optional(),
   matrix: matrixOverridesSchema.optional(),
