@@ -10,6 +10,7 @@ import { createAuditService } from "@xcloudflow/audit/audit-service";
 import { createClients, type ServiceClients } from "@xcloudflow/chassis/clients";
 import { createSystemClock } from "@xcloudflow/chassis/clock";
 import { createIds } from "@xcloudflow/chassis/ids";
+import { loadOrCreateKeyPair } from "@xcloudflow/chassis/keys";
 import { silentLogger } from "@xcloudflow/chassis/logger";
 import { createMemoryBus } from "@xcloudflow/chassis/memory-bus";
 import { createMemoryTransport, type Routes } from "@xcloudflow/chassis/memory-transport";
@@ -54,7 +55,12 @@ export async function createAllServices(database: OwnedDatabase): Promise<AllSer
   };
   const state = await createStateFixture(database);
   const common = { database, clock, ids, logger };
-  const audit = await createAuditService({ ...common, bus, configFolder: folder });
+  const audit = await createAuditService({
+    ...common,
+    bus,
+    signingKey: await loadOrCreateKeyPair(folder, "audit"),
+    checkpointFolder: join(folder, "checkpoints"),
+  });
   const policy = createPolicyService({ ...common, opa: { configured: undefined }, folder });
   const secrets = createSecretsService({
     ...common,

@@ -118,7 +118,11 @@ describe("the caller of a peer", () => {
     );
     const everywhere = { kind: "runner", tenant: "*", pool: "default" } as const;
     assert.throws(() => callerOfPeer(everywhere, undefined), refused("PEER_REFUSED"));
-    for (const tenant of ["*", "", "a/b", "a b"])
+    // Whoever's task comes next, which only such a pool may ask for.
+    const next = { ...serviceCaller("t", "state"), tenant: "*" };
+    assert.equal(callerOfPeer(everywhere, next).tenant, "*");
+    assert.throws(() => callerOfPeer({ ...everywhere, tenant: "acme" }, next), refused("PEER_REFUSED"));
+    for (const tenant of ["", "a/b", "a b", "**"])
       assert.throws(
         () => callerOfPeer(everywhere, { ...serviceCaller("t", "state"), tenant }),
         refused("PEER_REFUSED"),

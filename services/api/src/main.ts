@@ -15,7 +15,9 @@ import { keepAdminToken, readAdminToken } from "./admin-token.ts";
 import type { ApiContext } from "./api-context.ts";
 import { apiRoutes } from "./api-rpc.ts";
 import { createApiService } from "./api-service.ts";
+import { readIssuers } from "./issuer-settings.ts";
 import { tokenRoutes } from "./token-rpc.ts";
+import { createJwtAuthenticate } from "./verify-jwt.ts";
 
 await runService({
   name: "api",
@@ -28,6 +30,7 @@ await runService({
     XCF_PUBLIC_TLS_CERT: z.string().optional(),
     XCF_PUBLIC_TLS_KEY: z.string().optional(),
     XCF_ADMIN_TOKEN: z.string().optional(),
+    XCF_ISSUERS: z.string().default("[]"),
     XCF_VERSION: z.string().default("0.1.0"),
     XCF_STATE_URL: placeList,
   }),
@@ -43,6 +46,7 @@ await runService({
       logger,
       version: settings.XCF_VERSION,
       mode: "mesh",
+      authenticateJwt: createJwtAuthenticate(readIssuers(settings.XCF_ISSUERS), { fetch, clock }),
     };
     const api = createApiService(context);
     if (settings.XCF_ADMIN_TOKEN !== undefined) await keepAdminToken(context, readAdminToken(settings.XCF_ADMIN_TOKEN));

@@ -16,7 +16,12 @@ await runService({
   name: "orchestrator",
   environment: process.env,
   calls: ["planner", "policy", "state", "secrets"],
-  settings: z.object({ ...databaseSettings, ...natsConfigShape, XCF_ATTEMPT_KEY: z.string() }),
+  settings: z.object({
+    ...databaseSettings,
+    ...natsConfigShape,
+    XCF_ATTEMPT_KEY: z.string(),
+    XCF_IDENTITIES: z.enum(["mapped", "asserted"]).default("mapped"),
+  }),
   async start(member, settings) {
     const { clients, clock, ids, random, logger } = member;
     const { privateKey } = await readKeyPairFile(settings.XCF_ATTEMPT_KEY);
@@ -33,6 +38,7 @@ await runService({
       random,
       signAttempt: (claims, issuedAt, expiresAt) => signAttemptToken(privateKey, claims, issuedAt, expiresAt),
       timing: DEFAULT_TIMING,
+      identities: settings.XCF_IDENTITIES,
       soleProcess: false,
       onError: (where, error) => logger.warn("the orchestrator met an error", { where, error }),
     });
