@@ -11,6 +11,7 @@ import { permissionInterceptor } from "./permission-interceptor.ts";
 import { createRpcHandler, type NodeHandler, servicesOf } from "./rpc-handler.ts";
 import type { InterceptorOptions } from "./server-interceptors.ts";
 import type { TlsMaterial } from "./tls-files.ts";
+import { serverTracingInterceptor } from "./tracing-interceptor.ts";
 import { validateInterceptor } from "./validate-interceptor.ts";
 
 export interface ServeMeshOptions extends InterceptorOptions {
@@ -49,6 +50,7 @@ export async function serveMesh(options: ServeMeshOptions): Promise<MeshServer> 
       routes,
       health,
       interceptors: [
+        serverTracingInterceptor({ roots: false }),
         loggingInterceptor(logger, clock),
         errorInterceptor({ logger, newReference }),
         permissionInterceptor(),
