@@ -60,7 +60,9 @@ export async function connectNats(options: NatsConnectionOptions): Promise<NatsC
       return connection;
     } catch (error) {
       const problem = explainNatsError(error, config.XCF_NATS_URL);
-      if (!(problem instanceof NatsUnreachableError) || clock.now().getTime() >= deadline) throw problem;
+      if (!(problem instanceof NatsUnreachableError)) throw problem;
+      if (clock.now().getTime() >= deadline)
+        throw isSilence(error) && settings.tls ? new NatsTlsError(config.XCF_NATS_URL, REFUSED_IN_SILENCE) : problem;
       await pause(clock, RECONNECT_MS);
     }
   }
@@ -117,6 +119,13 @@ export function explainNatsError(
     return new NatsForbiddenError(where, error);
   const text = error instanceof Error ? `${error.message} ${codeOf(error)} ${codeOf(error.cause)}` : String(error);
   return TLS_PROBLEM.test(text) ? new NatsTlsError(where, error) : new NatsUnreachableError(where, error);
+}
+
+/** A server that does not like our certificate says so only after the handshake, which the client takes for silence. */
+const REFUSED_IN_SILENCE = "the server went silent after the handshake, as it does when it refuses our certificate";
+
+function isSilence(error: unknown): boolean {
+  return error instanceof errors.TimeoutError || (error instanceof Error && error.message === "timeout");
 }
 
 function codeOf(error: unknown): string {
