@@ -292,7 +292,10 @@ const READS: readonly {
       [(tx) => tx.lockRunOfTask("task_9"), undefined],
       [(tx) => tx.task("task_4"), aTask({ id: "task_4", engine: "pulumi" })],
       [(tx) => tx.peekTask("task_9"), undefined],
-      [async (tx) => (await tx.openTasks("run_1")).map((task) => task.id), ["task_1", "task_2", "task_3", "task_4", "task_5", "task_6"]],
+      [
+        async (tx) => (await tx.openTasks("run_1")).map((task) => task.id),
+        ["task_1", "task_2", "task_3", "task_4", "task_5", "task_6"],
+      ],
     ],
   },
   {
@@ -305,6 +308,17 @@ const READS: readonly {
       put("task", aTask({ id: "task_6", status: "lost", leaseExpiresAt: "1" })),
     ],
     cases: [[async (tx) => (await tx.expiredTasks({ before: "2" })).map((task) => task.id), ["task_2", "task_3"]]],
+  },
+  {
+    behaviour: "tasks that have not ended are listed in the order of their making, so many at most",
+    rows: [
+      put("task", aTask({ id: "task_1", status: "queued", createdAt: "3" })),
+      put("task", aTask({ id: "task_2", status: "leased", createdAt: "2" })),
+      put("task", aTask({ id: "task_3", status: "done", createdAt: "1" })),
+      put("task", aTask({ id: "task_4", status: "queued", createdAt: "2" })),
+      put("task", aTask({ id: "task_5", status: "queued", createdAt: "4" })),
+    ],
+    cases: [[async (tx) => (await tx.unfinishedTasks(3)).map((task) => task.id), ["task_2", "task_4", "task_1"]]],
   },
   {
     behaviour: "attempts of a unit are listed newest first",

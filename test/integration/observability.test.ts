@@ -229,6 +229,7 @@ const CHANGE_SET: ChangeSetRow = {
   planRun: "run_0",
   applyRun: null,
   parent: null,
+  identities: null,
   createdAt: NOW.toISOString(),
   expiresAt: "2026-12-26T12:00:00.000Z",
 };

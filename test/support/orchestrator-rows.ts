@@ -121,6 +121,7 @@ export function aChangeSet(patch: Partial<ChangeSetRow> = {}): ChangeSetRow {
     planRun: "run_0",
     applyRun: null,
     parent: null,
+    identities: null,
     createdAt: NOON,
     expiresAt: "2026-01-08T12:00:00.000Z",
     ...patch,

@@ -105,7 +105,6 @@ function serviceEnvironment(
 function runnerEnvironment({ process, folder, tools }: EnvironmentQuestion): Record<string, string | undefined> {
   return {
     XCF_POOL: process.kind === "runner" ? process.pool.pool : undefined,
-    XCF_TENANT: "default",
     XCF_SCRATCH: `${folder.path}/${process.name}/scratch`,
     // Plugins and module archives are shared by workers of one machine.
     XCF_CACHE: `${folder.path}/runner-cache`,

@@ -1,16 +1,24 @@
 import { signAttemptToken } from "@xcloudflow/chassis/attempt-token";
+import { decodeEvent } from "@xcloudflow/chassis/event";
 import { readKeyPairFile } from "@xcloudflow/chassis/key-files";
 import { openMeshBus } from "@xcloudflow/chassis/mesh-bus";
 import { runService } from "@xcloudflow/chassis/mesh-process";
 import { natsConfigShape } from "@xcloudflow/chassis/nats-connection";
+import { DEFAULT_STREAM_SETTINGS, taskStream } from "@xcloudflow/chassis/nats-streams";
+import { createNatsTaskAnnouncer } from "@xcloudflow/chassis/nats-task-prompts";
 import { databaseSettings, openServiceDatabase } from "@xcloudflow/database/service-database";
 import { startServiceRelay } from "@xcloudflow/database/service-relay";
 import { OrchestratorService } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import { z } from "zod";
 import { orchestratorSchema } from "../migrations/migrations.ts";
 import { DEFAULT_TIMING } from "./orchestrator-context.ts";
+import { observeOrchestrator } from "./orchestrator-figures-store.ts";
 import { createOrchestrator } from "./orchestrator-service.ts";
 import { createSqlOrchestratorStore } from "./sql-orchestrator-store.ts";
+import { createTaskAnnouncements } from "./task-announcements.ts";
+
+/** How late a task is announced whose wake-up was lost. */
+const ANNOUNCE_MS = 5_000;
 
 await runService({
   name: "orchestrator",
@@ -27,8 +35,23 @@ await runService({
     const { privateKey } = await readKeyPairFile(settings.XCF_ATTEMPT_KEY);
     const database = await openServiceDatabase(member, settings, orchestratorSchema);
     const mesh = await openMeshBus(member, settings);
+    const store = createSqlOrchestratorStore(database, clock, ids);
+    const announcer = await createNatsTaskAnnouncer({
+      connection: mesh.connection,
+      stream: taskStream(DEFAULT_STREAM_SETTINGS),
+      clock,
+      logger,
+      onLost: () => announcements.again(),
+    });
+    const announcements = createTaskAnnouncements({
+      store,
+      announcer,
+      clock,
+      period: ANNOUNCE_MS,
+      onError: (error) => logger.warn("announcing tasks failed", { error }),
+    });
     const orchestrator = createOrchestrator({
-      store: createSqlOrchestratorStore(database, clock, ids),
+      store,
       planner: clients.planner,
       policy: clients.policy,
       state: clients.state,
@@ -40,14 +63,27 @@ await runService({
       timing: DEFAULT_TIMING,
       identities: settings.XCF_IDENTITIES,
       soleProcess: false,
+      onOffer: announcements.wake,
       onError: (where, error) => logger.warn("the orchestrator met an error", { where, error }),
     });
     const relay = startServiceRelay(member, database, mesh);
+    const hearing = await mesh.bus.subscribe("xcf.event.*.orchestrator.>", {}, async ({ data, subject }) =>
+      orchestrator.heard(decodeEvent(data, subject)),
+    );
+    const stopObserving = observeOrchestrator(
+      database,
+      () => clock.now(),
+      (error) => logger.warn("reading figures failed", { error }),
+    );
     await orchestrator.recover();
     return {
       routes: [(r) => void r.service(OrchestratorService, orchestrator.rpc)],
       async close() {
+        stopObserving();
+        await hearing.unsubscribe();
         await orchestrator.close();
+        await announcements.close();
+        await announcer.close();
         await relay.close();
         await mesh.close();
         await database.close();

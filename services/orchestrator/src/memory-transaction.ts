@@ -77,6 +77,11 @@ export function bindMemory(tables: MemoryTables, said: EventDraft[]): Orchestrat
       all("task")
         .filter((row) => row.status === "leased" && row.leaseExpiresAt !== null && row.leaseExpiresAt < before)
         .sort(by((row) => [row.id])),
+    unfinishedTasks: async (limit) =>
+      all("task")
+        .filter((row) => row.status === "queued" || row.status === "leased")
+        .sort(by((row) => [row.createdAt, row.id]))
+        .slice(0, limit),
     attempt: async (id, number) => all("attempt").find((row) => row.task === id && row.attempt === number),
     attempts: async (unit, limit) =>
       all("attempt")

@@ -64,6 +64,8 @@ export interface OrchestratorContext {
 export interface Signals {
   /** Something about a run has changed: its driver should look. */
   drive(tenant: string, run: string): void;
+  /** A task of the tenant waits for a worker: workers of other machines are to be told. */
+  offer(tenant: string): void;
   /** `detail` is for those that follow the topic. */
   raise(topic: string, detail?: readonly string[]): void;
   /** Calls `listener` at every raise until the answer is called. */

@@ -15,6 +15,8 @@ export interface OrchestratorOptions
   extends Omit<OrchestratorContext, "signals" | "compilations" | "changeSets" | "notedWorkers" | "lastServed"> {
   /** No worker of before can be alive (embedded, after a restart): every lease is given up at once. */
   readonly soleProcess: boolean;
+  /** Told when a task of a tenant waits for a worker; claims that wait in this process know already. */
+  readonly onOffer?: (tenant: string) => void;
   readonly onError: (where: string, error: unknown) => void;
 }
 
@@ -38,7 +40,7 @@ const DOCUMENTS = 16;
 /** Composes the orchestrator: driver, sweeper and RPC over one context. */
 export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
   const { store, clock, timing, onError } = options;
-  const signals = createSignals(clock, (tenant, run) => driver.wake(tenant, run));
+  const signals = createSignals(clock, (tenant, run) => driver.wake(tenant, run), options.onOffer ?? (() => undefined));
   const context: OrchestratorContext = {
     ...options,
     signals,

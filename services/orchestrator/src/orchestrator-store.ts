@@ -78,6 +78,8 @@ export interface OrchestratorTransaction {
   claimableTask(query: { engines: readonly string[]; pool: string; now: string }): Promise<TaskRow | undefined>;
   /** Leased tasks whose lease ended before `before`. */
   expiredTasks(query: { before: string }): Promise<TaskRow[]>;
+  /** Tasks that are queued or leased, the oldest first, without a lock. */
+  unfinishedTasks(limit: number): Promise<TaskRow[]>;
   attempt(task: string, attempt: number): Promise<AttemptRow | undefined>;
   attempts(unit: string, limit: number): Promise<AttemptRow[]>;
   fence(unit: string): Promise<UnitFenceRow | undefined>;

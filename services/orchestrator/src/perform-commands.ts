@@ -26,6 +26,9 @@ export function performCommands(
     if (performed.has(key)) continue;
     performed.add(key);
     if (command.kind === "drive") signals.drive(tenant, command.run);
-    else signals.raise(offerTopic(command.engine));
+    else {
+      signals.raise(offerTopic(command.engine));
+      signals.offer(tenant);
+    }
   }
 }

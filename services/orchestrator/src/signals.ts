@@ -1,12 +1,16 @@
 import type { Clock } from "@xcloudflow/chassis/clock";
 import type { Signals } from "./orchestrator-context.ts";
 
-/** @param drive what wakes the driver of a run. */
-export function createSignals(clock: Clock, drive: Signals["drive"]): Signals {
+/**
+ * @param drive what wakes the driver of a run.
+ * @param offer what tells workers that wait elsewhere.
+ */
+export function createSignals(clock: Clock, drive: Signals["drive"], offer: Signals["offer"]): Signals {
   const waiting = new Map<string, Set<() => void>>();
   const followers = new Map<string, Set<(detail: readonly string[] | undefined) => void>>();
   return {
     drive,
+    offer,
     follow(topic, listener) {
       const known = followers.get(topic) ?? new Set();
       followers.set(topic, known.add(listener));

@@ -149,6 +149,8 @@ function bind(tx: Tx<unknown>, tenant: string, clock: Clock, ids: Ids): Orchestr
     },
     expiredTasks: ({ before }) =>
       select("task", "where status = 'leased' and lease_expires_at < $1 order by id", before),
+    unfinishedTasks: (limit) =>
+      select("task", "where status in ('queued', 'leased') order by created_at, id limit $1", limit),
     attempt: (task, number) => first("attempt", "where task = $1 and attempt = $2", task, number),
     attempts: (unit, limit) => select("attempt", "where unit = $1 order by attempt desc, task limit $2", unit, limit),
     fence: (unit) => first("unitFence", "where unit = $1 for update", unit),
