@@ -9,7 +9,6 @@ import { headers, type NatsConnection, NoRespondersError, RequestError } from "@
 import type { Bus, BusMessage, Delivery, Subscription } from "./bus.ts";
 import { BusClosedError, BusSubjectInvalidError, BusUnavailableError } from "./bus-errors.ts";
 import { checkPattern, checkSubject, escapeSubjectToken, matchesSubject } from "./bus-subject.ts";
-import { traceHandler } from "./bus-tracing.ts";
 import { type Clock, pause } from "./clock.ts";
 import type { Logger } from "./logger.ts";
 import { NatsStreamDiffersError } from "./nats-errors.ts";
