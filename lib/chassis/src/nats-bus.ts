@@ -9,6 +9,7 @@ import { headers, type NatsConnection, NoRespondersError, RequestError } from "@
 import type { Bus, BusMessage, Delivery, Subscription } from "./bus.ts";
 import { BusClosedError, BusSubjectInvalidError, BusUnavailableError } from "./bus-errors.ts";
 import { checkPattern, checkSubject, escapeSubjectToken, matchesSubject } from "./bus-subject.ts";
+import { traceHandler } from "./bus-tracing.ts";
 import { type Clock, pause } from "./clock.ts";
 import type { Logger } from "./logger.ts";
 import { NatsStreamDiffersError } from "./nats-errors.ts";
@@ -99,7 +100,7 @@ export async function createNatsBus(options: NatsBusOptions): Promise<NatsBus> {
           declare,
           pattern,
           durable: durable === undefined ? undefined : escapeSubjectToken(durable),
-          handler,
+          handler: traceHandler(pattern, handler),
           clock,
           logger: options.logger,
           ackWaitMs: options.ackWaitMs ?? ACK_WAIT_MS,
