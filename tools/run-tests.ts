@@ -1,10 +1,13 @@
 // Runs the static checks and every suite, or only the test files whose path starts with one of the arguments, and ends
-// with the line `N passed, N failed`. `--checks` runs the checks alone, `--no-checks` leaves them out.
+// with the line `N passed, N failed`. `--checks` runs the checks alone, `--no-checks` leaves them out. The end-to-end
+// suites directly in test/e2e run twice, against the embedded control plane and against a mesh that all of them share;
+// `--embedded` and `--mesh` choose one of the two.
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { run } from "node:test";
 import { runChecks } from "./run-checks.ts";
+import { startSharedMesh } from "./shared-mesh.ts";
 import { describeFailure, describeSuite, describeTotals, type SuiteOutcome } from "./test-tally.ts";
 
 const root = dirname(import.meta.dirname);
@@ -24,11 +27,11 @@ function findTestFiles(prefixes: string[]): string[] {
 }
 
 /** Runs each file in a process of its own; failures are printed as they come, in full. */
-async function runTests(files: string[], report: (text: string) => void): Promise<SuiteOutcome[]> {
+async function runTests(files: string[], report: (text: string) => void, mark = ""): Promise<SuiteOutcome[]> {
   const suites = new Map<string, SuiteOutcome>();
   if (files.length === 0) return [];
   const suiteOf = (file: string | undefined): SuiteOutcome => {
-    const name = (file ?? "unknown file").replace(`${root}/`, "");
+    const name = mark + (file ?? "unknown file").replace(`${root}/`, "");
     const suite = suites.get(name) ?? { name, passed: 0, failed: 0, skipped: [], seconds: 0 };
     suites.set(name, suite);
     return suite;
@@ -65,6 +68,28 @@ async function runTests(files: string[], report: (text: string) => void): Promis
   return [...suites.values()];
 }
 
+function isForBothModes(file: string): boolean {
+  return /^test\/e2e\/[^/]+\.test\.ts$/.test(file);
+}
+
+/** The same suites against processes on PostgreSQL and NATS, which are started once for all of them. */
+async function runOverMesh(files: string[], report: (text: string) => void): Promise<SuiteOutcome[]> {
+  if (files.length === 0) return [];
+  const started = performance.now();
+  const mesh = await startSharedMesh(root);
+  const seconds = (performance.now() - started) / 1000;
+  const suite = { name: "[mesh] start", passed: 0, failed: 0, skipped: [], seconds };
+  if (mesh.kind === "skipped") return [{ ...suite, skipped: [mesh.reason] }];
+  if (mesh.kind === "failed") return [{ ...suite, failed: 1 }];
+  try {
+    process.env["XCF_TEST_MESH"] = mesh.path;
+    return [{ ...suite, passed: 1 }, ...(await runTests(files, report, "[mesh] "))];
+  } finally {
+    delete process.env["XCF_TEST_MESH"];
+    await mesh.stop();
+  }
+}
+
 /** A suite fails with its tests; those are counted, and the suite too only when it broke by itself. */
 function isCausedByItsTests(error: Error): boolean {
   return "failureType" in error && error.failureType === "subtestsFailed";
@@ -78,6 +103,10 @@ if (prefixes.length === 0 && !options.includes("--no-checks")) {
   outcomes.push(...runChecks(process.env, process.env["XCF_REQUIRE_ENGINES"] === "1", print));
   for (const outcome of outcomes) print(`${describeSuite(outcome)}\n`);
 }
-if (!options.includes("--checks")) outcomes.push(...(await runTests(findTestFiles(prefixes), print)));
+if (!options.includes("--checks")) {
+  const files = findTestFiles(prefixes);
+  if (!options.includes("--mesh")) outcomes.push(...(await runTests(files, print)));
+  if (!options.includes("--embedded")) outcomes.push(...(await runOverMesh(files.filter(isForBothModes), print)));
+}
 for (const line of describeTotals(outcomes)) print(`${line}\n`);
 if (outcomes.some((outcome) => outcome.failed > 0)) process.exitCode = 1;

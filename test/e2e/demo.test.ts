@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { requireEngine } from "../support/engines.ts";
+import { MODE } from "../support/shared-mesh.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const skip = requireEngine("terraform").skip || requireEngine("opa").skip || requireEngine("git").skip;
@@ -26,6 +27,7 @@ describe("the demo", { skip }, () => {
         XCF_USER: "somebody@else.example",
         XCF_GROUPS: "platform-leads",
         XCF_SERVER: "http://127.0.0.1:9",
+        MODE,
       },
     });
   }

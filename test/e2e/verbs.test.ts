@@ -65,7 +65,7 @@ describe("verbs", () => {
   test("cancel asks the engine to stop, and its state stays whole", options, async () => {
     await commit({ name: "slow", slow: "sleep 20" }, { name: "later", after: ["slow"] });
     const { id } = await planSomething(repository);
-    const client = repository.start(["apply", id]);
+    const client = await repository.start(["apply", id]);
     const left = once(client, "exit");
     await untilApplying("dev/slow/unit");
     const run = await newestRun();
@@ -134,7 +134,7 @@ describe("verbs", () => {
     const ground = await planSomething(repository, ["--only", "dev/ground/unit"], "one@example.com");
     const app = await planSomething(repository, ["--only", "dev/app/unit"], "two@example.com");
     expectCode(await repository.xcf(["approve", ground.id], { as: "lead@example.com" }), 0);
-    const foundation = repository.start(["apply", ground.id]);
+    const foundation = await repository.start(["apply", ground.id]);
     const left = once(foundation, "exit");
     await untilApplying("dev/ground/unit");
     const held = expectCode(await repository.xcf(["apply", app.id]), 3);

@@ -24,7 +24,7 @@ export interface RunningServer {
 
 /** `xcf up` on free ports. */
 export async function startUp(repository: TestRepository): Promise<RunningServer> {
-  const child = repository.start(["up", "--grpc-port", "0", "--http-port", "0"]);
+  const child = await repository.start(["up", "--grpc-port", "0", "--http-port", "0"]);
   const left = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   let words = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (bytes: Buffer) => (words += bytes.toString()));

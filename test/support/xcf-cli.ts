@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { MODE, takeTenant } from "./shared-mesh.ts";
 
 const run = promisify(execFile);
 const XCF = resolve(dirname(fileURLToPath(import.meta.url)), "../../bin/xcf.js");
@@ -15,7 +16,10 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** A Git repository in a folder of its own, with a home of its own, in which `xcf` is run as different people. */
+/**
+ * A Git repository in a folder of its own, with a home of its own, in which `xcf` is run as different people: against its
+ * own `.xcf/`, or as a tenant of the shared mesh, where each person has a token.
+ */
 export interface TestRepository {
   readonly folder: string;
   /** Runs `xcf` to its end. `as`: XCF_USER, with groups after a slash (`lead@example.com/platform-leads`). */
@@ -26,7 +30,7 @@ export interface TestRepository {
   start(
     words: readonly string[],
     options?: { readonly as?: string; readonly environment?: Readonly<Record<string, string>> },
-  ): ChildProcess;
+  ): Promise<ChildProcess>;
   /** Writes files and commits them as `author`. */
   commit(files: Readonly<Record<string, string>>, author?: string): Promise<string>;
   git(...words: string[]): Promise<string>;
@@ -67,6 +71,29 @@ export async function createTestRepository(): Promise<TestRepository> {
     return stdout.trim();
   }
 
+  const identify = MODE === "mesh" ? await createTokens() : () => Promise.resolve({});
+
+  /** Tokens of the people of this repository, made when they are first needed; each may do everything, as embedded. */
+  async function createTokens(): Promise<(as: string | undefined) => Promise<Record<string, string>>> {
+    const { url, adminToken } = await takeTenant();
+    const tokens = new Map<string, Promise<string>>();
+    const make = async (as: string): Promise<string> => {
+      const [user = "", groups = ""] = as.split("/");
+      const listed = groups.split(",").flatMap((group) => (group === "" ? [] : ["--group", group]));
+      const words = ["token", "create", "--role", "admin", "--user", user, ...listed];
+      const { stdout } = await run(process.execPath, [XCF, ...words], {
+        cwd: folder,
+        env: { ...environment(), XCF_SERVER: url, XCF_TOKEN: adminToken },
+      });
+      return stdout.trim();
+    };
+    return async (as = "author@example.com") => {
+      const made = tokens.get(as) ?? make(as);
+      tokens.set(as, made);
+      return { XCF_SERVER: url, XCF_TOKEN: await made };
+    };
+  }
+
   await git("init", "--quiet", "--initial-branch=main");
   await git("config", "user.email", "author@example.com");
   await git("config", "user.name", "Author");
@@ -78,7 +105,7 @@ export async function createTestRepository(): Promise<TestRepository> {
       try {
         const { stdout, stderr } = await run(process.execPath, [XCF, ...words], {
           cwd: folder,
-          env: { ...environment(options), ...options.environment },
+          env: { ...environment(options), ...(await identify(options.as)), ...options.environment },
           maxBuffer: 64 * 1024 * 1024,
         });
         return { code: 0, out: stdout, err: stderr };
@@ -88,12 +115,13 @@ export async function createTestRepository(): Promise<TestRepository> {
         return { code: failed.data.code, out: failed.data.stdout, err: failed.data.stderr };
       }
     },
-    start: (words, options = {}) =>
-      spawn(process.execPath, [XCF, ...words], {
+    async start(words, options = {}) {
+      return spawn(process.execPath, [XCF, ...words], {
         cwd: folder,
-        env: { ...environment(options), ...options.environment },
+        env: { ...environment(options), ...(await identify(options.as)), ...options.environment },
         stdio: ["ignore", "pipe", "pipe"],
-      }),
+      });
+    },
     async commit(files, author = "author@example.com") {
       for (const [path, content] of Object.entries(files)) {
         await mkdir(dirname(join(folder, path)), { recursive: true });

@@ -72,11 +72,16 @@ async function keepSecrets(path: string): Promise<MeshSecrets> {
   const secrets: MeshSecrets = {
     owner: password(),
     nats: password(),
-    adminToken: `xcf_default.bootstrap.${randomBytes(32).toString("base64url")}`,
+    adminToken: newAdminToken("default"),
     databases: passwords(password),
   };
   await writeFile(path, JSON.stringify(secrets), { mode: OWNER_ONLY });
   return secrets;
+}
+
+/** In the form in which `api` takes an administrator's token from its configuration. */
+export function newAdminToken(tenant: string): string {
+  return `xcf_${tenant}.bootstrap.${randomBytes(32).toString("base64url")}`;
 }
 
 function passwords(make: () => string): Record<DatabaseService, string> {

@@ -4,7 +4,7 @@ import type { Clock } from "@xcloudflow/chassis/clock";
 import { createLogger } from "@xcloudflow/chassis/logger";
 import { createSystemRandom } from "@xcloudflow/chassis/random";
 import { takeFreePorts } from "./free-ports.ts";
-import { type MeshFolder, prepareMeshFolder } from "./mesh-folder.ts";
+import { type MeshFolder, newAdminToken, prepareMeshFolder } from "./mesh-folder.ts";
 import { type MeshPlan, type MeshProcessPlan, planProcesses } from "./mesh-plan.ts";
 import { migrateMesh } from "./migrate-mesh.ts";
 import { startNatsServer } from "./nats-server-cli.ts";
@@ -22,6 +22,8 @@ export interface MeshOptions {
   readonly tools: MeshTools & { readonly nats: string };
   readonly repositories: readonly string[];
   readonly extra?: Readonly<Record<string, string>>;
+  /** Tenants besides `default` that get an administrator's token. */
+  readonly tenants?: readonly string[];
   /** Where the public edge listens; a free port by default. */
   readonly publicPort?: number;
   readonly clock: Clock;
@@ -32,6 +34,8 @@ export interface Mesh {
   /** `http://127.0.0.1:<port>` of each replica of api. */
   readonly urls: readonly string[];
   readonly adminToken: string;
+  /** By tenant. */
+  readonly adminTokens: ReadonlyMap<string, string>;
   readonly folder: MeshFolder;
   readonly ports: MeshPorts;
   readonly processes: ReadonlyMap<string, SupervisedProcess>;
@@ -47,6 +51,10 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const folder = await prepareMeshFolder(options.folder, all, clock.now());
   const logs = await folder.folder("logs");
   const ports = await choosePorts(all, options.publicPort);
+  const adminTokens = new Map([
+    ["default", folder.secrets.adminToken],
+    ...(options.tenants ?? []).map((tenant) => [tenant, newAdminToken(tenant)] as const),
+  ]);
   const started: SupervisedProcess[] = [];
   const keep = <T extends SupervisedProcess>(process: T): T => {
     started.push(process);
@@ -86,11 +94,15 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     });
     const processes = new Map<string, SupervisedProcess>();
     for (const process of all)
-      processes.set(process.name, keep(await startProcess(options, process, all, folder, ports, logs)));
+      processes.set(
+        process.name,
+        keep(await startProcess(options, [...adminTokens.values()], process, all, folder, ports, logs)),
+      );
     await Promise.all([...processes.values()].map((process) => process.ready()));
     return {
       urls: [...ports.public.values()].map((port) => `http://127.0.0.1:${port}`),
       adminToken: folder.secrets.adminToken,
+      adminTokens,
       folder,
       ports,
       processes,
@@ -120,6 +132,7 @@ async function choosePorts(all: readonly MeshProcessPlan[], publicPort: number |
 
 async function startProcess(
   { node, sources, tools, repositories, extra = {}, clock }: MeshOptions,
+  adminTokens: readonly string[],
   process: MeshProcessPlan,
   all: readonly MeshProcessPlan[],
   folder: MeshFolder,
@@ -137,7 +150,7 @@ async function startProcess(
       file: node,
       args: ["--disable-warning=ExperimentalWarning", join(sources, ...place, "src", "main.ts")],
       env: {
-        ...processEnvironment({ process, all, folder, ports, tools, repositories, extra }),
+        ...processEnvironment({ process, all, folder, ports, tools, repositories, extra, adminTokens }),
         NODE_COMPILE_CACHE: join(folder.path, "compile-cache"),
         TMPDIR: await folder.folder(process.name, "tmp"),
       },

@@ -32,6 +32,8 @@ export interface EnvironmentQuestion {
   readonly tools: MeshTools;
   /** Folders whose repositories may be planned. */
   readonly repositories: readonly string[];
+  /** One a tenant. */
+  readonly adminTokens: readonly string[];
   /** More for every process: secrets as `XCF_SECRET_…`, telemetry. */
   readonly extra: Readonly<Record<string, string>>;
 }
@@ -72,7 +74,7 @@ function places({ all, ports }: EnvironmentQuestion): Record<string, string> {
 }
 
 function serviceEnvironment(
-  { process, folder, ports, tools, repositories }: EnvironmentQuestion,
+  { process, folder, ports, tools, repositories, adminTokens }: EnvironmentQuestion,
   service: MeshService,
 ): Record<string, string | undefined> {
   const database = ownsTables(service)
@@ -81,7 +83,7 @@ function serviceEnvironment(
   const own: Readonly<Record<MeshService, Record<string, string | undefined>>> = {
     api: {
       XCF_PUBLIC_LISTEN: `127.0.0.1:${ports.public.get(process.name)}`,
-      XCF_ADMIN_TOKEN: folder.secrets.adminToken,
+      XCF_ADMIN_TOKEN: adminTokens.join(","),
     },
     audit: {
       XCF_AUDIT_KEY: folder.auditKey,

@@ -29,6 +29,7 @@ await runService({
     XCF_PUBLIC_LISTEN: listenAddress,
     XCF_PUBLIC_TLS_CERT: z.string().optional(),
     XCF_PUBLIC_TLS_KEY: z.string().optional(),
+    /** One, or one a tenant separated by commas. */
     XCF_ADMIN_TOKEN: z.string().optional(),
     XCF_ISSUERS: z.string().default("[]"),
     XCF_VERSION: z.string().default("0.1.0"),
@@ -49,7 +50,7 @@ await runService({
       authenticateJwt: createJwtAuthenticate(readIssuers(settings.XCF_ISSUERS), { fetch, clock }),
     };
     const api = createApiService(context);
-    if (settings.XCF_ADMIN_TOKEN !== undefined) await keepAdminToken(context, readAdminToken(settings.XCF_ADMIN_TOKEN));
+    for (const token of settings.XCF_ADMIN_TOKEN?.split(",") ?? []) await keepAdminToken(context, readAdminToken(token));
     const relay = startServiceRelay(member, database, mesh);
     const states = createStateProxy(settings.XCF_STATE_URL, member.tls, logger);
     const edge = await servePublic({

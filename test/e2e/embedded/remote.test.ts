@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
-import { requireEngine } from "../support/engines.ts";
-import { SMALL_MONOREPO } from "../support/small-monorepo.ts";
-import { createTestRepository, type Outcome, type TestRepository } from "../support/xcf-cli.ts";
+import { requireEngine } from "../../support/engines.ts";
+import { SMALL_MONOREPO } from "../../support/small-monorepo.ts";
+import { createTestRepository, type Outcome, type TestRepository } from "../../support/xcf-cli.ts";
 
 const skip = requireEngine("terraform").skip || requireEngine("opa").skip;
 const idSchema = z.looseObject({ id: z.string() });
@@ -24,7 +24,7 @@ describe("a control plane somewhere else", { skip }, () => {
     await repository.commit(SMALL_MONOREPO);
     // The other person's home: nothing of the server's account is there.
     home = await mkdtemp(join(tmpdir(), "xcf-remote-"));
-    server = repository.start(["up", "-o", "json"], { as: "root@example.com" });
+    server = await repository.start(["up", "-o", "json"], { as: "root@example.com" });
     let said = "";
     for await (const bytes of server.stdout ?? assert.fail("no output")) {
       said += String(bytes);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { requireEngine } from "../support/engines.ts";
-import { SMALL_MONOREPO } from "../support/small-monorepo.ts";
-import { createTestRepository } from "../support/xcf-cli.ts";
+import { requireEngine } from "../../support/engines.ts";
+import { SMALL_MONOREPO } from "../../support/small-monorepo.ts";
+import { createTestRepository } from "../../support/xcf-cli.ts";
 
 const { skip } = requireEngine("tofu");
 

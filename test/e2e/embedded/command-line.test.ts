@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { OUTPUT_SCHEMAS } from "@xcloudflow/cli/output/output-schemas";
 import { z } from "zod";
-import { requireEngine } from "../support/engines.ts";
-import { SMALL_MONOREPO } from "../support/small-monorepo.ts";
-import { createTestRepository, type Outcome, type TestRepository } from "../support/xcf-cli.ts";
+import { requireEngine } from "../../support/engines.ts";
+import { SMALL_MONOREPO } from "../../support/small-monorepo.ts";
+import { createTestRepository, type Outcome, type TestRepository } from "../../support/xcf-cli.ts";
 
 const terraform = requireEngine("terraform");
 const opa = requireEngine("opa");
@@ -150,7 +150,7 @@ resource "terraform_data" "slow" {
 `;
     await repository.commit({ "modules/shop/main.tf": slow });
     const { id } = idSchema.parse(await json("plan", 2, ["plan"]));
-    const left = repository.start(["apply", id]);
+    const left = await repository.start(["apply", id]);
     let said = "";
     left.stderr?.setEncoding("utf8");
     const applying = Promise.withResolvers<void>();

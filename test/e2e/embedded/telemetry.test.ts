@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { z } from "zod";
-import { requireEngine } from "../support/engines.ts";
-import { type CollectedSpan, type OtlpCollector, startOtlpCollector } from "../support/otlp-collector.ts";
-import { SMALL_MONOREPO } from "../support/small-monorepo.ts";
-import { createTestRepository, type Outcome, type TestRepository } from "../support/xcf-cli.ts";
+import { requireEngine } from "../../support/engines.ts";
+import { type CollectedSpan, type OtlpCollector, startOtlpCollector } from "../../support/otlp-collector.ts";
+import { SMALL_MONOREPO } from "../../support/small-monorepo.ts";
+import { createTestRepository, type Outcome, type TestRepository } from "../../support/xcf-cli.ts";
 
 const terraform = requireEngine("terraform");
 const opa = requireEngine("opa");
@@ -52,7 +52,7 @@ before(async () => {
     XCF_LOG: "debug",
     XCF_TERRAFORM: terraform.path,
   };
-  server = repository.start(["up", "-o", "json", "--metrics-port", "0"], { environment });
+  server = await repository.start(["up", "-o", "json", "--metrics-port", "0"], { environment });
   server.stderr?.on("data", (bytes: Buffer) => {
     log += bytes.toString("utf8");
   });

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { findExecutable } from "../../tools/locate-tool.ts";
-import { requireEngine } from "../support/engines.ts";
-import { ledgerMonorepo, SELF_APPROVED } from "../support/ledger-monorepo.ts";
-import { CAN_LIST_PROCESSES } from "../support/owner-processes.ts";
-import { expectIntact, expectRefusal, refusalAsJson } from "../support/refusal.ts";
-import { createTestRepository, endOwner, readOwnerPid, type TestRepository } from "../support/xcf-cli.ts";
-import { expectCode, planChange, planSomething } from "../support/xcf-documents.ts";
+import { findExecutable } from "../../../tools/locate-tool.ts";
+import { requireEngine } from "../../support/engines.ts";
+import { ledgerMonorepo, SELF_APPROVED } from "../../support/ledger-monorepo.ts";
+import { CAN_LIST_PROCESSES } from "../../support/owner-processes.ts";
+import { expectIntact, expectRefusal, refusalAsJson } from "../../support/refusal.ts";
+import { createTestRepository, endOwner, readOwnerPid, type TestRepository } from "../../support/xcf-cli.ts";
+import { expectCode, planChange, planSomething } from "../../support/xcf-documents.ts";
 
 const { skip } = requireEngine("terraform");
 

@@ -5,10 +5,10 @@ import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
-import { requireEngine } from "../support/engines.ts";
-import { endOwner } from "../support/xcf-cli.ts";
+import { requireEngine } from "../../support/engines.ts";
+import { endOwner } from "../../support/xcf-cli.ts";
 
-const root = dirname(dirname(import.meta.dirname));
+const root = dirname(dirname(dirname(import.meta.dirname)));
 const packed = z.tuple([
   z.object({ filename: z.string(), version: z.string(), files: z.array(z.object({ path: z.string() })) }),
 ]);

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
-import { requireEngine } from "../support/engines.ts";
+import { requireEngine } from "../../support/engines.ts";
 
-const root = join(import.meta.dirname, "..", "..");
+const root = join(import.meta.dirname, "..", "..", "..");
 const opa = requireEngine("opa");
 const skip = requireEngine("terraform").skip || opa.skip || requireEngine("git").skip;
 

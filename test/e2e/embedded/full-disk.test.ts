@@ -4,13 +4,13 @@ import { cp, mkdir, readFile, rename, rm, statfs, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { requireEngine } from "../support/engines.ts";
-import { ledgerMonorepo, SELF_APPROVED } from "../support/ledger-monorepo.ts";
-import { findEngines } from "../support/owner-processes.ts";
-import { expectIntact, expectRefusal, refusalAsJson } from "../support/refusal.ts";
-import { mountTmpfs, unmountTmpfs } from "../support/tmpfs-cli.ts";
-import { createTestRepository, endOwner, type TestRepository } from "../support/xcf-cli.ts";
-import { expectCode, listRuns, planChange, planSomething, showRun } from "../support/xcf-documents.ts";
+import { requireEngine } from "../../support/engines.ts";
+import { ledgerMonorepo, SELF_APPROVED } from "../../support/ledger-monorepo.ts";
+import { findEngines } from "../../support/owner-processes.ts";
+import { expectIntact, expectRefusal, refusalAsJson } from "../../support/refusal.ts";
+import { mountTmpfs, unmountTmpfs } from "../../support/tmpfs-cli.ts";
+import { createTestRepository, endOwner, type TestRepository } from "../../support/xcf-cli.ts";
+import { expectCode, listRuns, planChange, planSomething, showRun } from "../../support/xcf-documents.ts";
 
 const { skip } = requireEngine("terraform");
 /** Below this the database refuses every change; see docs/decisions/durability-of-the-embedded-database.md. */
@@ -98,7 +98,7 @@ describe("a disk that is full", { skip }, () => {
     if (!mounted) return context.skip("needs the right to mount a tmpfs");
     await commit("3", `until [ -e ${go} ]; do sleep 0.05; done`);
     const { id } = await planSomething(repository);
-    const client = repository.start(["apply", id]);
+    const client = await repository.start(["apply", id]);
     const left = once(client, "close");
     while (!findEngines(repository.folder).some(({ verb }) => verb === "apply")) await wait(20);
     await fill();

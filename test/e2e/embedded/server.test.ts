@@ -8,10 +8,10 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { execa } from "execa";
 import { z } from "zod";
-import { requireEngine } from "../support/engines.ts";
-import { type GrpcJsClient, grpcJsClient, grpcurl } from "../support/grpc-tools.ts";
-import { SMALL_MONOREPO } from "../support/small-monorepo.ts";
-import { createTestRepository, type TestRepository } from "../support/xcf-cli.ts";
+import { requireEngine } from "../../support/engines.ts";
+import { type GrpcJsClient, grpcJsClient, grpcurl } from "../../support/grpc-tools.ts";
+import { SMALL_MONOREPO } from "../../support/small-monorepo.ts";
+import { createTestRepository, type TestRepository } from "../../support/xcf-cli.ts";
 
 const terraform = requireEngine("terraform");
 const curl = requireEngine("grpcurl");
@@ -26,7 +26,7 @@ let token: string;
 before(async () => {
   repository = await createTestRepository();
   await repository.commit(SMALL_MONOREPO);
-  server = repository.start(["up", "-o", "json"]);
+  server = await repository.start(["up", "-o", "json"]);
   if (server.stdout === null) throw new Error("the server has no output");
   // The addresses are one JSON document over several lines, printed once the server answers.
   let text = "";

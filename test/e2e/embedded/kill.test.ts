@@ -6,11 +6,11 @@ import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { createSeededRandom, type Random } from "@xcloudflow/chassis/random";
 import { z } from "zod";
-import { requireEngine } from "../support/engines.ts";
-import { type LedgerUnit, ledgerMonorepo, SELF_APPROVED } from "../support/ledger-monorepo.ts";
-import { CAN_LIST_PROCESSES, findEngines, findOwner, freezeOwner } from "../support/owner-processes.ts";
-import { createTestRepository, readOwnerPid, type TestRepository } from "../support/xcf-cli.ts";
-import { expectCode, listRuns, planSomething, showRun } from "../support/xcf-documents.ts";
+import { requireEngine } from "../../support/engines.ts";
+import { type LedgerUnit, ledgerMonorepo, SELF_APPROVED } from "../../support/ledger-monorepo.ts";
+import { CAN_LIST_PROCESSES, findEngines, findOwner, freezeOwner } from "../../support/owner-processes.ts";
+import { createTestRepository, readOwnerPid, type TestRepository } from "../../support/xcf-cli.ts";
+import { expectCode, listRuns, planSomething, showRun } from "../../support/xcf-documents.ts";
 
 const { skip } = requireEngine("terraform");
 const KILLS = Number(process.env["XCF_KILLS"] ?? 50);
@@ -113,7 +113,7 @@ async function applyUnderFire(
   const most = Math.min(kills.length + KILLS_PER_RUN, KILLS);
   let killedAt: { readonly time: number; readonly owner: number } | undefined;
   for (;;) {
-    const client = repository.start(["apply", id]);
+    const client = await repository.start(["apply", id]);
     let words = "";
     client.stderr?.on("data", (bytes: Buffer) => (words += bytes.toString()));
     const left = once(client, "exit");
