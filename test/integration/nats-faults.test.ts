@@ -34,17 +34,14 @@ describe("what NATS does to the bus", { skip: requireEngine("nats-server").skip 
       15_000,
     );
 
-  before(async () => {
-    server = await startNatsServer();
-  });
-  after(() => server.stop());
   beforeEach(async () => {
     seen = [];
+    server = await startNatsServer();
     bus = await openNatsBus(server.url, eventStream(DEFAULT_STREAM_SETTINGS), { ackWaitMs: 1_000, parkAfter: 3 });
   });
   afterEach(async () => {
-    await (await jetstreamManager(bus.connection)).streams.delete(EVENT_STREAM);
     await bus.close();
+    await server.stop();
   });
 
   for (const durable of ["audit.log", undefined]) {
@@ -84,9 +81,10 @@ describe("what NATS does to the bus", { skip: requireEngine("nats-server").skip 
       await publish("before");
       await untilSeen("before");
       await (await jetstreamManager(bus.connection)).streams.delete(EVENT_STREAM);
-      await insist("after");
+      await publish("after");
       await untilSeen("after");
-      assert.deepEqual(seen, ["before", "after"]);
+      // nats-server may find what it had just written again in the folder of a stream that was deleted at that moment.
+      assert.deepEqual([...new Set(seen)], ["before", "after"]);
     });
   }
 

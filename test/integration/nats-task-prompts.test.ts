@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { createSystemClock } from "@xcloudflow/chassis/clock";
@@ -45,22 +45,16 @@ describe("prompts to claim tasks", { skip: requireEngine("nats-server").skip }, 
     return prompt;
   }
 
-  before(async () => {
-    server = await startNatsServer();
-  });
-  after(() => server.stop());
   beforeEach(async () => {
     lost = 0;
+    server = await startNatsServer();
     announcer = await createNatsTaskAnnouncer({ ...(await common()), lookEveryMs: 100, onLost: () => void lost++ });
   });
   afterEach(async () => {
     await announcer.close();
-    const [connection] = connections;
-    assert.ok(connection);
-    const manager = await jetstreamManager(connection);
-    for await (const { config } of manager.streams.list()) await manager.streams.delete(config.name);
     for (const open of connections) await open.close();
     connections = [];
+    await server.stop();
   });
 
   test("each goes to one worker, and counts until its task has ended", async () => {
@@ -124,9 +118,10 @@ describe("prompts to claim tasks", { skip: requireEngine("nats-server").skip }, 
     await announce("t", "terraform");
     await announce("p", "pulumi");
     const first = await nextOf(both);
+    await first.done();
     const second = await nextOf(first.task === "p" ? both : other);
+    await second.done();
     assert.deepEqual([first.task, second.task].toSorted(), ["p", "t"]);
-    await Promise.all([first.done(), second.done()]);
   });
 
   test("waiting for a prompt ends with the signal", async () => {
@@ -146,8 +141,14 @@ describe("prompts to claim tasks", { skip: requireEngine("nats-server").skip }, 
     await announce("good");
     const good = await nextOf(worker);
     assert.equal(good.task, "good");
-    await poll(lag, (count) => count === 1);
     await good.done();
+    await poll(
+      async () => {
+        assert.equal(await worker.next(AbortSignal.timeout(100)), undefined);
+        return await lag();
+      },
+      (count) => count === 0,
+    );
   });
 
   test("when NATS loses its store the orchestrator is told, and a waiting worker hears what is announced again", async () => {

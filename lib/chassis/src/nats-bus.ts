@@ -152,9 +152,10 @@ async function publishOnce(
   await client.publish(subject, data, { msgID: id, headers: head, retries: 1, expect: { streamName: stream } });
 }
 
-/** Nobody answers for the subject, or what answers is not our stream. */
+/** Nobody answers for the subject, or what answers is not our stream; the client calls the first "JetStream not enabled". */
 function isStreamGone(error: unknown): boolean {
   if (isStreamMissing(error) || error instanceof NoRespondersError) return true;
-  if (error instanceof RequestError) return error.isNoResponders();
-  return error instanceof JetStreamApiError && error.status === 503;
+  if (error instanceof RequestError && error.isNoResponders()) return true;
+  if (error instanceof JetStreamApiError) return error.status === 503;
+  return error instanceof Error && error.cause !== undefined && isStreamGone(error.cause);
 }
