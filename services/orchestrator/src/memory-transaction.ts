@@ -50,7 +50,7 @@ export function bindMemory(tables: MemoryTables, said: EventDraft[]): Orchestrat
     stepsAfter,
     stepAndAfter: async (id, unit) => ({
       step: stepsOf(id, (row) => row.unit === unit)[0],
-      after: await stepsAfter(id, unit),
+      after: (await stepsAfter(id, unit)).filter((row) => row.unit !== unit),
     }),
     edges: async (id) =>
       all("stepEdge")
