@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createSystemClock } from "@xcloudflow/chassis/clock";
@@ -18,7 +18,6 @@ if (missing !== undefined) {
 
 /** Starts one mesh for all suites of a run, says where it is, and ends with its standard input. */
 const folder = await mkdtemp(join(tmpdir(), "xcf-mesh-"));
-await chmod(folder, 0o711);
 const tenants = Array.from({ length: 48 }, (_, index) => `team${index + 1}`);
 const mesh = await startMesh({
   plan: { replicas: 1, workers: 1, pools: POOLS },

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createAgeKeyEncryption } from "@xcloudflow/chassis/keyring-age";
 import { z } from "zod";
@@ -40,7 +40,8 @@ export async function prepareMeshFolder(
   now: Date,
 ): Promise<MeshFolder> {
   // Passable, not readable: PostgreSQL refuses root, and its own user must get to its data.
-  await mkdir(path, { recursive: true, mode: 0o711 });
+  await mkdir(path, { recursive: true });
+  await chmod(path, 0o711);
   await mkdir(join(path, "tls"), { recursive: true, mode: 0o700 });
   const file = (...names: string[]): string => join(path, ...names);
   const secrets = await keepSecrets(file("secrets.json"));

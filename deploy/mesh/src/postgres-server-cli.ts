@@ -1,12 +1,24 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chown, mkdir, writeFile } from "node:fs/promises";
+import { chown, mkdir, stat, writeFile } from "node:fs/promises";
 import { arch, platform } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Clock } from "@xcloudflow/chassis/clock";
+import { CodedError } from "@xcloudflow/model/coded-error";
 import pg from "pg";
 import { z } from "zod";
 import { type SupervisedProcess, superviseProcess } from "./supervised-process-cli.ts";
+
+/** Thrown when root puts PostgreSQL's data where the user it must run as cannot get to. */
+export class FolderImpassableError extends CodedError {
+  constructor(folder: string) {
+    super("FOLDER_IMPASSABLE", "invalid", {
+      where: folder,
+      what: "PostgreSQL does not run as root, and other users cannot pass through this folder",
+      hint: "choose a folder elsewhere, such as below /var/lib, or run as another user",
+    });
+  }
+}
 
 export interface PostgresServerOptions {
   /** Its data goes below; only root needs it to be reachable for another user. */
@@ -28,6 +40,7 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
   const identity = process.getuid?.() === 0 ? { uid: UNPRIVILEGED, gid: UNPRIVILEGED } : undefined;
   const env = { PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC" };
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (identity !== undefined) await checkPassable(dirname(folder));
   if (identity !== undefined) await chown(folder, identity.uid, identity.gid);
   const data = join(folder, "data");
   if (!existsSync(data)) {
@@ -57,6 +70,13 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
   await server.ready();
   await makeOwner(url, password);
   return server;
+}
+
+/** @throws {FolderImpassableError} */
+async function checkPassable(folder: string): Promise<void> {
+  for (let place = folder; place !== dirname(place); place = dirname(place)) {
+    if (((await stat(place)).mode & 0o001) === 0) throw new FolderImpassableError(place);
+  }
 }
 
 async function makeOwner(url: string, password: string): Promise<void> {

@@ -1,4 +1,5 @@
-import { chmod, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSystemClock } from "@xcloudflow/chassis/clock";
 import { startMesh } from "@xcloudflow/mesh/mesh";
@@ -45,10 +46,7 @@ export function startEmbeddedStory({ folder, launcher, environment }: ControlPla
 /** A process per service on PostgreSQL and NATS, two workers a pool: people are who their tokens say. */
 export async function startMeshStory(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { folder, launcher, sources, environment } = options;
-  const around = join(folder, "..");
-  const place = join(around, "mesh");
-  // Passable, not readable: where we are root, PostgreSQL runs as somebody else.
-  await chmod(around, 0o711);
+  const place = await mkdtemp(join(tmpdir(), "xcloudflow-mesh-"));
   const mesh = await startMesh({
     plan: { replicas: 1, workers: 2, pools: POOLS },
     folder: place,
