@@ -4,12 +4,12 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { requireEngine } from "../support/engines.ts";
-import { type LedgerUnit, ledgerMonorepo, SELF_APPROVED } from "../support/ledger-monorepo.ts";
-import { CAN_LIST_PROCESSES, findEngines } from "../support/owner-processes.ts";
-import { openByHand, startUp } from "../support/terraform-by-hand-cli.ts";
-import { createTestRepository, type TestRepository } from "../support/xcf-cli.ts";
-import { expectCode, listRuns, planChange, planSomething, showRun } from "../support/xcf-documents.ts";
+import { requireEngine } from "../../support/engines.ts";
+import { type LedgerUnit, ledgerMonorepo, SELF_APPROVED } from "../../support/ledger-monorepo.ts";
+import { CAN_LIST_PROCESSES, findEngines } from "../../support/owner-processes.ts";
+import { openByHand, startUp } from "../../support/terraform-by-hand-cli.ts";
+import { createTestRepository, type TestRepository } from "../../support/xcf-cli.ts";
+import { expectCode, listRuns, planChange, planSomething, showRun } from "../../support/xcf-documents.ts";
 
 const { skip } = requireEngine("terraform");
 const options = { skip: skip === false && !CAN_LIST_PROCESSES ? "needs /proc" : skip };
