@@ -50,7 +50,8 @@ await runService({
       authenticateJwt: createJwtAuthenticate(readIssuers(settings.XCF_ISSUERS), { fetch, clock }),
     };
     const api = createApiService(context);
-    for (const token of settings.XCF_ADMIN_TOKEN?.split(",") ?? []) await keepAdminToken(context, readAdminToken(token));
+    for (const token of settings.XCF_ADMIN_TOKEN?.split(",") ?? [])
+      await keepAdminToken(context, readAdminToken(token));
     const relay = startServiceRelay(member, database, mesh);
     const states = createStateProxy(settings.XCF_STATE_URL, member.tls, logger);
     const edge = await servePublic({
