@@ -57,8 +57,8 @@ calls: [orchestrator, state, secrets]
 - name: XCF_ADMIN_TOKEN
   valueFrom: {secretKeyRef: {name: {{ . }}, key: token}}
 {{- end }}
-{{- if $values.api.oidcConfigMap }}
-- {name: XCF_OIDC_CONFIG, value: /etc/xcf/oidc/oidc.yaml}
+{{- with $values.api.issuers }}
+- {name: XCF_ISSUERS, value: {{ toJson . | quote }}}
 {{- end }}
 {{- else if eq .process "planner" }}
 - {name: XCF_CACHE, value: /var/cache/xcf}
@@ -91,9 +91,6 @@ calls: [orchestrator, state, secrets]
 {{- if eq .process "api" }}
 {{- with $values.api.publicTlsSecret }}
 public: {path: /etc/xcf/public, secret: {{ . }}}
-{{- end }}
-{{- with $values.api.oidcConfigMap }}
-oidc: {path: /etc/xcf/oidc, configMap: {{ . }}}
 {{- end }}
 {{- else if eq .process "planner" }}
 cache: {path: /var/cache/xcf, size: {{ $values.planner.cacheSize }}}
