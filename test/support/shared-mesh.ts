@@ -16,12 +16,18 @@ export type SharedMesh = z.infer<typeof sharedMeshSchema>;
 /** Which control plane end-to-end tests run against: the embedded one, or the mesh that `XCF_TEST_MESH` names. */
 export const MODE: "embedded" | "mesh" = process.env["XCF_TEST_MESH"] === undefined ? "embedded" : "mesh";
 
+export interface TakenTenant {
+  readonly url: string;
+  readonly tenant: string;
+  readonly adminToken: string;
+}
+
 /** A tenant of the shared mesh that nobody else has, and its administrator's token. */
-export async function takeTenant(): Promise<{ readonly url: string; readonly adminToken: string }> {
+export async function takeTenant(): Promise<TakenTenant> {
   const path = process.env["XCF_TEST_MESH"] ?? "";
   const { url, taken, tokens } = sharedMeshSchema.parse(JSON.parse(await readFile(path, "utf8")));
   for (const [tenant, adminToken] of Object.entries(tokens)) {
-    if (await takeFile(join(taken, tenant))) return { url, adminToken };
+    if (await takeFile(join(taken, tenant))) return { url, tenant, adminToken };
   }
   throw new Error("the shared mesh has no tenant left; test/support/shared-mesh-main.ts makes them");
 }

@@ -22,8 +22,9 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** `xcf up` on free ports. */
+/** `xcf up` on free ports; in a mesh its edge, which is there already. */
 export async function startUp(repository: TestRepository): Promise<RunningServer> {
+  if (repository.tenant !== undefined) return { http: repository.tenant.url, stop: async () => undefined };
   const child = await repository.start(["up", "--grpc-port", "0", "--http-port", "0"]);
   const left = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   let words = "";
@@ -63,7 +64,7 @@ export async function openByHand(
       .find((word) => word.startsWith("xcf")) ?? out.trim();
   const folder = join(repository.folder, "..", `by-hand-${unit.replaceAll("/", "-")}`);
   await mkdir(folder, { recursive: true });
-  const address = `${server.http}/terraform/default/${unit}`;
+  const address = `${server.http}/terraform/${repository.tenant?.tenant ?? "default"}/${unit}`;
   await writeFile(
     join(folder, "main.tf"),
     `terraform {\n  backend "http" {\n    address = "${address}"\n    lock_address = "${address}"\n    unlock_address = "${address}"\n  }\n}\n${text}`,

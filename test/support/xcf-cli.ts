@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { MODE, takeTenant } from "./shared-mesh.ts";
+import { MODE, type TakenTenant, takeTenant } from "./shared-mesh.ts";
 
 const run = promisify(execFile);
 const XCF = resolve(dirname(fileURLToPath(import.meta.url)), "../../bin/xcf.js");
@@ -22,6 +22,8 @@ export interface Outcome {
  */
 export interface TestRepository {
   readonly folder: string;
+  /** The mesh and the tenant it belongs to; undefined embedded. */
+  readonly tenant: TakenTenant | undefined;
   /** Runs `xcf` to its end. `as`: XCF_USER, with groups after a slash (`lead@example.com/platform-leads`). */
   xcf(
     words: readonly string[],
@@ -71,11 +73,11 @@ export async function createTestRepository(): Promise<TestRepository> {
     return stdout.trim();
   }
 
-  const identify = MODE === "mesh" ? await createTokens() : () => Promise.resolve({});
+  const tenant = MODE === "mesh" ? await takeTenant() : undefined;
+  const identify = tenant === undefined ? () => Promise.resolve({}) : createTokens(tenant);
 
   /** Tokens of the people of this repository, made when they are first needed; each may do everything, as embedded. */
-  async function createTokens(): Promise<(as: string | undefined) => Promise<Record<string, string>>> {
-    const { url, adminToken } = await takeTenant();
+  function createTokens({ url, adminToken }: TakenTenant): (as: string | undefined) => Promise<Record<string, string>> {
     const tokens = new Map<string, Promise<string>>();
     const make = async (as: string): Promise<string> => {
       const [user = "", groups = ""] = as.split("/");
@@ -99,6 +101,7 @@ export async function createTestRepository(): Promise<TestRepository> {
   await git("config", "user.name", "Author");
   return {
     folder,
+    tenant,
     environment,
     git,
     async xcf(words, options = {}) {

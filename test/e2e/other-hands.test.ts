@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { requireEngine } from "../../support/engines.ts";
-import { expectIntact, expectRefusal } from "../../support/refusal.ts";
-import { SMALL_MONOREPO } from "../../support/small-monorepo.ts";
-import { openByHand, type RunningServer, startUp, type TerraformByHand } from "../../support/terraform-by-hand-cli.ts";
-import { createTestRepository, type TestRepository } from "../../support/xcf-cli.ts";
-import { expectCode, listRuns, planChange, planSomething } from "../../support/xcf-documents.ts";
+import { requireEngine } from "../support/engines.ts";
+import { expectIntact, expectRefusal } from "../support/refusal.ts";
+import { SMALL_MONOREPO } from "../support/small-monorepo.ts";
+import { openByHand, type RunningServer, startUp, type TerraformByHand } from "../support/terraform-by-hand-cli.ts";
+import { createTestRepository, type TestRepository } from "../support/xcf-cli.ts";
+import { expectCode, listRuns, planChange, planSomething } from "../support/xcf-documents.ts";
 
 const terraform = requireEngine("terraform");
 const opa = requireEngine("opa");
