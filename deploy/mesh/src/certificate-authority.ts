@@ -8,6 +8,7 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
+  X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
 
@@ -17,30 +18,29 @@ export interface IssuedCertificate {
   readonly key: string;
 }
 
-/** The authority of one mesh on one machine, for development: its key lives as long as the folder it writes to. */
-export interface CertificateAuthority {
-  readonly cert: string;
-  /** @param uri `spiffe://…`, or undefined for a server that is no member. */
-  issue(name: string, uri: string | undefined): Promise<IssuedCertificate>;
+/** The authority of one mesh, for development and trying out. Whoever wants it to outlive the process keeps its key. */
+export interface CertificateAuthority extends IssuedCertificate {
+  /**
+   * A certificate for `localhost` and 127.0.0.1, and the other names it is called by.
+   *
+   * @param uri `spiffe://…`, or undefined for a server that is no member.
+   */
+  issue(name: string, uri: string | undefined, hosts?: readonly string[]): Promise<IssuedCertificate>;
 }
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const DAY_MS = 86_400_000;
-const VALID_DAYS = 365;
+const MEMBER_DAYS = 365;
+const AUTHORITY_DAYS = 3650;
 
-/** Makes a new authority. Members' certificates are for loopback addresses only. */
+/** Makes a new authority. */
 export async function createCertificateAuthority(now: Date): Promise<CertificateAuthority> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-  const subject = "CN=XCloudFlow development authority";
-  const validity = {
-    notBefore: new Date(now.getTime() - DAY_MS),
-    notAfter: new Date(now.getTime() + VALID_DAYS * DAY_MS),
-  };
   const root = await X509CertificateGenerator.createSelfSigned(
     {
       serialNumber: serial(),
-      name: subject,
-      ...validity,
+      name: "CN=XCloudFlow development authority",
+      ...validity(now, AUTHORITY_DAYS),
       keys,
       signingAlgorithm: ALGORITHM,
       extensions: [
@@ -50,23 +50,42 @@ export async function createCertificateAuthority(now: Date): Promise<Certificate
     },
     webcrypto,
   );
+  return authorityOf(root, keys.privateKey, now);
+}
+
+/** An authority that was made before, from its certificate and key in PEM. */
+export async function openCertificateAuthority(
+  { cert, key }: IssuedCertificate,
+  now: Date,
+): Promise<CertificateAuthority> {
+  const der = Buffer.from(key.replaceAll(/-----[^-]+-----|\s/g, ""), "base64");
+  const signing = await webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, true, ["sign"]);
+  return authorityOf(new X509Certificate(cert), signing, now);
+}
+
+async function authorityOf(
+  root: X509Certificate,
+  signingKey: webcrypto.CryptoKey,
+  now: Date,
+): Promise<CertificateAuthority> {
   return {
     cert: root.toString("pem"),
-    async issue(name, uri) {
+    key: await pemOf(signingKey),
+    async issue(name, uri, hosts = []) {
       const own = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
       const names: JsonGeneralName[] = [
         ...(uri === undefined ? [] : [{ type: "url" as const, value: uri }]),
-        { type: "dns", value: "localhost" },
+        ...["localhost", ...hosts].map((value) => ({ type: "dns" as const, value })),
         { type: "ip", value: "127.0.0.1" },
       ];
       const certificate = await X509CertificateGenerator.create(
         {
           serialNumber: serial(),
           subject: `CN=${name}`,
-          issuer: subject,
-          ...validity,
+          issuer: root.subject,
+          ...validity(now, MEMBER_DAYS),
           publicKey: own.publicKey,
-          signingKey: keys.privateKey,
+          signingKey,
           signingAlgorithm: ALGORITHM,
           extensions: [
             new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
@@ -79,6 +98,11 @@ export async function createCertificateAuthority(now: Date): Promise<Certificate
       return { cert: certificate.toString("pem"), key: await pemOf(own.privateKey) };
     },
   };
+}
+
+/** From a day ago: clocks of one mesh need not agree to the second. */
+function validity(now: Date, days: number): { notBefore: Date; notAfter: Date } {
+  return { notBefore: new Date(now.getTime() - DAY_MS), notAfter: new Date(now.getTime() + days * DAY_MS) };
 }
 
 function serial(): string {

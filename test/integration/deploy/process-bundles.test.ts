@@ -16,7 +16,9 @@ function entryOf(entry: string): string {
   return made[0] ?? entry;
 }
 
-for (const entry of new Set(expectedProcesses.map((process) => process.entry))) {
+const once = ["deploy/mesh/src/ca-main.ts", "deploy/mesh/src/migrate-main.ts"];
+
+for (const entry of new Set([...expectedProcesses.map((process) => process.entry), ...once])) {
   test(`${entry} becomes a bundle that needs no package beside it`, async (context) => {
     const folder = mkdtempSync(join(tmpdir(), "xcf-bundle-"));
     context.after(() => rmSync(folder, { recursive: true }));
