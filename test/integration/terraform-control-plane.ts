@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Code, ConnectError, type ConnectRouter, createClient, createRouterTransport } from "@connectrpc/connect";
@@ -37,6 +38,8 @@ export interface TestControlPlane extends WorkerClients {
   run(spec: TaskSpec, options?: { task?: string; attempt?: number; unknownAttempts?: number[] }): Promise<TaskResult>;
   /** Resolves when a log line of the task matches. */
   logged(task: string, pattern: RegExp): Promise<void>;
+  /** Resolves at the next request to the state backend. */
+  requested(): Promise<void>;
   cancel(task: string): void;
   lose(task: string): void;
   close(): Promise<void>;
@@ -220,6 +223,7 @@ export async function createTestControlPlane(): Promise<TestControlPlane> {
       check();
       return promise;
     },
+    requested: async () => void (await once(server, "request")),
     cancel: (task: string) => void verdicts.set(task, "cancel"),
     lose: (task: string) => void verdicts.set(task, "lost"),
     close: () =>

@@ -16,7 +16,9 @@ export type WorkerFate =
   | "freezes"
   | "losesReport"
   | "failsSafely"
-  | "reportsTwice";
+  | "reportsTwice"
+  | "handsBack"
+  | "handsBackHalfway";
 
 export interface SimulatedWorker {
   stop(): void;
@@ -30,6 +32,8 @@ const FATES: readonly WorkerFate[] = [
   "losesReport",
   "failsSafely",
   "reportsTwice",
+  "handsBack",
+  "handsBackHalfway",
 ];
 
 /**
@@ -111,12 +115,13 @@ export function startSimulatedWorker(options: {
       await report({ kind: "verified", converged: true, changes: [], outputs: {} });
       throw new Error("a report after the lease was accepted");
     }
-    const result = fate === "failsSafely" ? safeFailure() : act(spec.kind, spec.address, attempt);
+    const result = outcomeOf(fate, spec.kind, () => act(spec.kind, spec.address, attempt));
     if (fate === "diesAfter" || fate === "losesReport") {
       life += 1;
       return;
     }
     await report(result);
+    if (result.kind === "released") life += 1;
     if (fate === "reportsTwice") await report(result);
   }
 
@@ -147,6 +152,15 @@ export function startSimulatedWorker(options: {
 
   void work();
   return { fates, stop: () => stopping.abort() };
+}
+
+/** A worker that ends hands back what has not begun; an apply it had to interrupt may have done anything, or all of it. */
+function outcomeOf(fate: WorkerFate, kind: string, act: () => TaskResult): TaskResult {
+  if (fate === "failsSafely") return safeFailure();
+  if (fate === "handsBack") return { kind: "released", effects: "none" };
+  if (fate !== "handsBackHalfway") return act();
+  if (kind === "apply") act();
+  return { kind: "released", effects: "possible" };
 }
 
 function safeFailure(): TaskResult {

@@ -107,6 +107,7 @@ function serviceEnvironment(
 function runnerEnvironment({ process, folder, tools }: EnvironmentQuestion): Record<string, string | undefined> {
   return {
     XCF_POOL: process.kind === "runner" ? process.pool.pool : undefined,
+    XCF_DRAIN_SECONDS: "5",
     XCF_SCRATCH: `${folder.path}/${process.name}/scratch`,
     // Plugins and module archives are shared by workers of one machine.
     XCF_CACHE: `${folder.path}/runner-cache`,

@@ -35,7 +35,8 @@ export interface SupervisedProcess {
 const RESTART_MS = 250;
 const READY_MS = 60_000;
 const LOOK_MS = 50;
-const STOP_MS = 20_000;
+/** Longer than a worker drains and its engines take to stop. */
+const STOP_MS = 30_000;
 
 export function superviseProcess(command: ProcessCommand, clock: Clock): SupervisedProcess {
   let child: ChildProcess | undefined;

@@ -20,6 +20,8 @@ export interface MeshPart {
   readonly fallback?: NodeHandler;
   /** Why it cannot take work at this moment. */
   readonly notReady?: () => string | undefined;
+  /** Resolves when it has nothing more to do: the process then ends as if it had been asked to. */
+  readonly ended?: Promise<void>;
   /** Finishes or hands back what it is at. Called once nothing new can come in. */
   close(): Promise<void>;
 }
@@ -114,7 +116,7 @@ async function run<Own>(options: MeshProcessOptions<Own>, serve: Serve): Promise
     if (part !== undefined) {
       const stopServing = await serve(member, part);
       reason = undefined;
-      await stopping;
+      await (part.ended === undefined ? stopping : Promise.race([stopping, part.ended]));
       reason = "draining";
       logger.info("draining");
       await stopServing();

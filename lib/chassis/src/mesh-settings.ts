@@ -32,6 +32,12 @@ export const count = z
   .regex(/^[1-9]\d{0,8}$/, "must be a whole number above zero")
   .transform(Number);
 
+/** A whole number of seconds, zero included. */
+export const seconds = z
+  .string()
+  .regex(/^\d{1,6}$/, "must be a whole number of seconds")
+  .transform(Number);
+
 /** Settings of every process of the mesh. */
 export const memberSettings = {
   XCF_LISTEN: listenAddress,

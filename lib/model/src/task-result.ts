@@ -31,5 +31,7 @@ export const taskResultSchema = z.discriminatedUnion("kind", [
     retryable: z.boolean(),
   }),
   z.strictObject({ kind: z.literal("canceled"), effects: z.enum(["none", "possible"]) }),
+  /** The worker ends before the attempt did and hands the task back: nobody asked for it to be given up. */
+  z.strictObject({ kind: z.literal("released"), effects: z.enum(["none", "possible"]) }),
 ]);
 export type TaskResult = z.infer<typeof taskResultSchema>;

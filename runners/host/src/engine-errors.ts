@@ -31,6 +31,13 @@ export class AttemptCanceledError extends CodedError {
   }
 }
 
+/** Thrown inside an attempt whose worker ends before it; it becomes the task's `released` result, for the next worker. */
+export class WorkerEndingError extends CodedError {
+  constructor() {
+    super("WORKER_ENDING", "canceled", { what: "the worker ends", hint: "another worker takes the task" });
+  }
+}
+
 /** Thrown inside an attempt whose lease is lost: its engine was killed and nobody waits for a result. */
 export class AttemptLostError extends CodedError {
   constructor(what: string) {

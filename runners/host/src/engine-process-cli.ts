@@ -43,7 +43,7 @@ export interface EngineProcessOptions {
   readonly signal: AbortSignal;
   /** The abort reason means that the group must die at once. */
   readonly mustKill: (reason: unknown) => boolean;
-  readonly stopTimes: StopTimes;
+  readonly stopTimes: (reason: unknown) => StopTimes;
   /** Told before anything the process does can be lost track of. */
   readonly onStart: (pid: number) => void;
 }
@@ -127,9 +127,10 @@ async function superviseEngine(
   const kill = (): void => void signalGroup(pid, "SIGKILL");
   function stopGently(): void {
     if (timers.length > 0) return;
+    const { afterInterrupt, afterTerminate } = options.stopTimes(options.signal.reason);
     signalProcess(pid, "SIGINT");
-    timers.push(setTimeout(() => signalProcess(pid, "SIGTERM"), options.stopTimes.afterInterrupt));
-    timers.push(setTimeout(kill, options.stopTimes.afterInterrupt + options.stopTimes.afterTerminate));
+    timers.push(setTimeout(() => signalProcess(pid, "SIGTERM"), afterInterrupt));
+    timers.push(setTimeout(kill, afterInterrupt + afterTerminate));
   }
   const stop = (): void => (options.mustKill(options.signal.reason) ? kill() : stopGently());
   options.signal.addEventListener("abort", stop);

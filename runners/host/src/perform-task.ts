@@ -3,7 +3,13 @@ import type { TaskResult } from "@xcloudflow/model/task-result";
 import type { UnitFailure } from "@xcloudflow/model/unit-plan";
 import type { Attempt } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
-import { AttemptCanceledError, AttemptTimedOutError, type Effects, EngineFailedError } from "./engine-errors.ts";
+import {
+  AttemptCanceledError,
+  AttemptTimedOutError,
+  type Effects,
+  EngineFailedError,
+  WorkerEndingError,
+} from "./engine-errors.ts";
 
 /**
  * Runs one task's verb and says how it ended; never throws for what an engine or a service refuses. `verify` is a plan
@@ -58,6 +64,8 @@ function resultOf(error: unknown, attempt: Attempt): TaskResult {
   const { reason } = attempt.signal;
   if (attempt.signal.aborted && reason instanceof AttemptTimedOutError)
     return failed(reason, effectsOf(error, unsure), false, attempt);
+  if (attempt.signal.aborted && reason instanceof WorkerEndingError)
+    return { kind: "released", effects: effectsOf(error, unsure) };
   if (error instanceof AttemptCanceledError || attempt.signal.aborted)
     return { kind: "canceled", effects: effectsOf(error, unsure) };
   if (error instanceof EngineFailedError) return failed(error, error.effects, error.retryable, attempt);

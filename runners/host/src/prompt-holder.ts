@@ -13,7 +13,7 @@ export type Claimed = "worked" | "open" | "gone";
  * Claims and works while the prompt is held. What is claimed is not always what was prompted; that does not matter, since
  * there are as many prompts as tasks.
  */
-export async function holdPrompt(prompt: TaskPrompt, clock: Clock, work: () => Promise<Claimed>): Promise<void> {
+export async function holdPrompt(prompt: TaskPrompt, clock: Clock, work: () => Promise<Claimed>): Promise<Claimed> {
   let timer: CancelTimer = clock.schedule(EXTEND_MS, extend);
   function extend(): void {
     prompt.extend();
@@ -22,6 +22,7 @@ export async function holdPrompt(prompt: TaskPrompt, clock: Clock, work: () => P
   let claimed: Claimed = "open";
   try {
     claimed = await work();
+    return claimed;
   } finally {
     timer();
     await (claimed === "open" ? prompt.later(LATER_MS) : prompt.done());

@@ -23,14 +23,20 @@ export interface TaskClaimsOptions {
 
 /**
  * Waits for one task where it is told to, at the orchestrator or for a prompt of the bus, and works on it. Without a
- * prompt for a while a claim is made all the same: prompts are hints.
+ * prompt for a while a claim is made all the same: prompts are hints. Answers whether there was a task.
  */
-export async function takeTask(options: TaskClaimsOptions): Promise<void> {
+export async function takeTask(options: TaskClaimsOptions): Promise<boolean> {
   const { prompts, closing, clock } = options;
   const prompt = await prompts?.next(closing);
-  if (closing.aborted) await prompt?.later(0);
-  else if (prompt === undefined) await claimAndWork(options, undefined);
-  else await holdPrompt(prompt, clock, () => claimAndWork(options, prompt));
+  if (closing.aborted) {
+    await prompt?.later(0);
+    return false;
+  }
+  const claimed =
+    prompt === undefined
+      ? await claimAndWork(options, undefined)
+      : await holdPrompt(prompt, clock, () => claimAndWork(options, prompt));
+  return claimed === "worked";
 }
 
 async function claimAndWork(options: TaskClaimsOptions, prompt: TaskPrompt | undefined): Promise<Claimed> {

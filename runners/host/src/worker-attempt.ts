@@ -30,7 +30,7 @@ export interface AttemptOptions {
   readonly signal: AbortSignal;
   readonly stateHttpAddress: string;
   readonly environment: Readonly<Record<string, string>>;
-  readonly stopTimes: StopTimes;
+  readonly stopTimes: (reason: unknown) => StopTimes;
   readonly spawner: EngineSpawner;
   /** Redaction keys are the tenant's and never change: asked for once a worker. */
   readonly redactionKeys: Map<string, Promise<Uint8Array>>;

@@ -12,7 +12,13 @@ import type { Assignment } from "@xcloudflow/proto/runner/v1/runner_pb";
 import { createArchiveCache } from "./artefact-transfer.ts";
 import { createNewsBuffer } from "./attempt-news.ts";
 import type { Engine } from "./engine.ts";
-import { AttemptCanceledError, AttemptLostError, AttemptTimedOutError, EngineMissingError } from "./engine-errors.ts";
+import {
+  AttemptCanceledError,
+  AttemptLostError,
+  AttemptTimedOutError,
+  EngineMissingError,
+  WorkerEndingError,
+} from "./engine-errors.ts";
 import type { StopTimes } from "./engine-process-cli.ts";
 import { createEngineSpawner } from "./engine-spawner-cli.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
@@ -44,6 +50,8 @@ export interface WorkerOptions {
   readonly stateHttpAddress: string;
   /** Tasks at a time. */
   readonly concurrency: number;
+  /** Tasks in all; then it takes no more. For a process a task. */
+  readonly taskLimit?: number;
   /** The clean base environment of every engine: see `engineEnvironment`. */
   readonly environment: Readonly<Record<string, string>>;
   /** Between interrupt, terminate and kill, in milliseconds. Default 60 s and 10 s. */
@@ -63,8 +71,17 @@ export interface WorkerOptions {
 export interface Worker {
   /** Tasks being worked on now. */
   readonly busy: number;
-  /** Takes no more tasks. Resolves when running ones have ended and are reported; `cancel` asks them to end now. */
-  close(options?: { readonly cancel?: boolean }): Promise<void>;
+  /** Resolves when it takes no more tasks and has none: after `taskLimit` tasks, or when it was closed. */
+  readonly ended: Promise<void>;
+  /** Takes no more tasks. Resolves when running ones have ended and are reported. */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+export interface CloseOptions {
+  /** Running tasks are asked to end now, and count as canceled. */
+  readonly cancel?: boolean;
+  /** Running tasks get so long; then they are asked to end, and go back to the queue for other workers. */
+  readonly drainMilliseconds?: number;
 }
 
 /** Starts a worker: it claims tasks for its engines and works on them until it is closed. */
@@ -90,6 +107,8 @@ export function createWorker(options: WorkerOptions): Worker {
   const redactionKeys = new Map<string, Promise<Uint8Array>>();
   const closing = new AbortController();
   const running = new Set<AbortController>();
+  /** Why what still begins, claimed at the last moment, must end at once. */
+  let stopped: (() => Error) | undefined;
 
   async function work(assignment: Assignment): Promise<void> {
     const spec = decodeDocument(taskSpecSchema, assignment.specDocument, `task ${assignment.task}`);
@@ -98,6 +117,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const news = createNewsBuffer(clock);
     const leases = leasesOf(spec.tenant);
     running.add(ending);
+    if (stopped !== undefined) ending.abort(stopped());
     leases.hold(
       {
         task: assignment.task,
@@ -169,7 +189,7 @@ export function createWorker(options: WorkerOptions): Worker {
         signal: ending.signal,
         stateHttpAddress: options.stateHttpAddress,
         environment: options.environment,
-        stopTimes,
+        stopTimes: (reason) => (reason instanceof WorkerEndingError ? ENDING_STOP_TIMES : stopTimes),
         spawner,
         redactionKeys,
         onLog: (stream, text) => news.log(stream, text),
@@ -242,10 +262,11 @@ export function createWorker(options: WorkerOptions): Worker {
     work,
   };
 
-  async function slot(): Promise<void> {
-    for (let failures = 0; !closing.signal.aborted; ) {
+  async function slot(limit: number): Promise<void> {
+    let failures = 0;
+    for (let tasks = 0; tasks < limit && !closing.signal.aborted; ) {
       try {
-        await takeTask(claims);
+        if (await takeTask(claims)) tasks += 1;
         failures = 0;
       } catch (error) {
         if (closing.signal.aborted) return;
@@ -267,18 +288,31 @@ export function createWorker(options: WorkerOptions): Worker {
     .catch((error: unknown) =>
       logger.error("old scratch directories could not be cleaned", { path: options.scratchRoot, error }),
     );
-  const slots = Array.from({ length: options.concurrency }, slot);
+  const { concurrency, taskLimit = Number.POSITIVE_INFINITY } = options;
+  // Each slot has its share from the start, so that no two can take the last task at once.
+  const shares = Array.from({ length: concurrency }, (_, index) => Math.ceil((taskLimit - index) / concurrency));
+  const slots = shares.map((share) => slot(share));
   const stopObserving = observeWorker(() => ({ busy: running.size, slots: slots.length }));
 
   return {
     get busy() {
       return running.size;
     },
-    async close({ cancel = false } = {}) {
+    ended: Promise.all(slots).then(() => undefined),
+    async close({ cancel = false, drainMilliseconds } = {}) {
       closing.abort();
       stopObserving();
-      if (cancel) for (const ending of running) ending.abort(new AttemptCanceledError("possible"));
+      const stop = (why: () => Error): void => {
+        stopped = why;
+        for (const ending of running) ending.abort(why());
+      };
+      if (cancel) stop(() => new AttemptCanceledError("possible"));
+      const drained =
+        drainMilliseconds === undefined
+          ? undefined
+          : clock.schedule(drainMilliseconds, () => stop(() => new WorkerEndingError()));
       await Promise.all([...slots, swept]);
+      drained?.();
       await scratchRoot.drain();
       for (const leases of leasesOf.made()) leases.close();
       spawner.close();
@@ -308,6 +342,8 @@ async function traceAttempt(
 }
 
 const REPORT_TRIES = 20;
+/** Whoever ends the worker will not wait long after the drain: the result must still be reported. */
+const ENDING_STOP_TIMES: StopTimes = { afterInterrupt: 15_000, afterTerminate: 5_000 };
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { hostname } from "node:os";
 import { listen } from "@xcloudflow/chassis/listen";
 import { runRunner } from "@xcloudflow/chassis/mesh-process";
-import { count, placeList } from "@xcloudflow/chassis/mesh-settings";
+import { count, placeList, seconds } from "@xcloudflow/chassis/mesh-settings";
 import { connectNats, natsConfigShape } from "@xcloudflow/chassis/nats-connection";
 import { DEFAULT_STREAM_SETTINGS, taskStream } from "@xcloudflow/chassis/nats-streams";
 import { createNatsTaskPrompts } from "@xcloudflow/chassis/nats-task-prompts";
@@ -22,6 +22,10 @@ await runRunner({
     XCF_POOL: z.string(),
     XCF_TENANT: z.string().default("*"),
     XCF_CONCURRENCY: count.default(2),
+    /** Ends after so many tasks: 1 for a pod a task. */
+    XCF_TASK_LIMIT: count.optional(),
+    /** How long running tasks may go on after SIGTERM before they are handed back. */
+    XCF_DRAIN_SECONDS: seconds.default(900),
     XCF_SCRATCH: z.string(),
     XCF_CACHE: z.string(),
     XCF_TOOL_TERRAFORM: z.string().optional(),
@@ -66,12 +70,14 @@ await runRunner({
       cacheRoot: settings.XCF_CACHE,
       stateHttpAddress: url,
       concurrency: settings.XCF_CONCURRENCY,
+      ...(settings.XCF_TASK_LIMIT === undefined ? {} : { taskLimit: settings.XCF_TASK_LIMIT }),
       environment,
     });
     return {
+      ended: worker.ended,
       async close() {
         await prompts.close();
-        await worker.close();
+        await worker.close({ drainMilliseconds: settings.XCF_DRAIN_SECONDS * 1000 });
         await connection.close();
         states.close();
         stateServer.closeAllConnections();

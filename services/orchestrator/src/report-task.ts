@@ -105,6 +105,7 @@ function mayFail(result: TaskResult): boolean {
   return (
     result.kind === "failed" ||
     result.kind === "canceled" ||
+    result.kind === "released" ||
     (result.kind === "planned" && result.plan.status === "failed")
   );
 }

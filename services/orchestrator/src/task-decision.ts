@@ -1,6 +1,6 @@
 import type { TaskResult } from "@xcloudflow/model/task-result";
 import type { TaskKind } from "@xcloudflow/model/task-spec";
-import { type Decision, NOTHING } from "./decision.ts";
+import { type Change, type Decision, NOTHING } from "./decision.ts";
 import { draftEvent } from "./orchestrator-events.ts";
 import type { AttemptRow, RunRow, StepEdgeRow, StepRow, TaskRow } from "./rows.ts";
 import { endStep, succeedStep } from "./step-decision.ts";
@@ -123,6 +123,7 @@ export function reportTask(reported: ReportView, result: TaskResult, now: string
       endStep(run, step, "canceled", `canceled; effects ${result.effects}`, view.all, view.edges, now),
     );
   }
+  if (result.kind === "released") return releaseTask(view, result.effects, now);
   const done = ended("succeeded", "done");
   switch (result.kind) {
     case "planned": {
@@ -181,45 +182,8 @@ function advance(run: RunRow, step: StepRow): Decision {
 export function expireLease(view: ReportView, now: string): Decision {
   const { run, task, attempt } = view;
   const step = { ...view.step, attempts: view.step.attempts + 1 };
-  const record: Decision = {
-    changes: [
-      {
-        put: "attempt",
-        row: {
-          ...attempt,
-          endedAt: now,
-          outcome: "unknown",
-          detail: `worker ${attempt.worker} stopped renewing its lease`,
-        },
-      },
-      draftEvent("attempt", "lost", task.unit, "orchestrator", {
-        run: run.id,
-        task: task.id,
-        kind: task.kind,
-        attempt: attempt.attempt,
-      }),
-    ],
-    commands: [{ kind: "notify", run: run.id }],
-  };
-  const unknownAttempts = [task.unknownAttempts, String(attempt.attempt)].filter(Boolean).join(",");
-  if (hasEffects(task.kind)) {
-    return merge(record, {
-      changes: [
-        { put: "task", row: { ...task, status: "lost", worker: null, leaseExpiresAt: null, unknownAttempts } },
-        {
-          put: "step",
-          row: {
-            ...step,
-            status: "ready",
-            stage: "inspect",
-            outcomeWasUnknown: true,
-            reason: `attempt ${attempt.attempt} ended without a known outcome; inspecting`,
-          },
-        },
-      ],
-      commands: [{ kind: "drive", run: run.id }],
-    });
-  }
+  const record = endWithoutOutcome(view, "lost", `worker ${attempt.worker} stopped renewing its lease`, now);
+  if (hasEffects(task.kind)) return merge(record, inspectStep({ ...view, step }));
   if (task.tries >= MAX_LOST) {
     const failure = JSON.stringify({
       code: "WORKER_LOST",
@@ -237,16 +201,93 @@ export function expireLease(view: ReportView, now: string): Decision {
       endStep(run, step, "failed", failure, view.all, view.edges, now),
     );
   }
-  return merge(record, {
+  return merge(record, queueAgain({ ...task, unknownAttempts: withUnknown(view) }, now));
+}
+
+/**
+ * The worker ended and handed the task back. A task that changed nothing is for the next worker, and the try does not
+ * count: nothing was wrong with it. One that may have is inspected, as after a lost lease.
+ */
+function releaseTask(view: ReportView, effects: "none" | "possible", now: string): Decision {
+  const { run, step, task, attempt } = view;
+  const why = `worker ${attempt.worker} ended before the attempt did`;
+  if (effects === "possible" && hasEffects(task.kind))
+    return merge(endWithoutOutcome(view, "released", why, now), inspectStep(view));
+  const record: Decision = {
+    changes: [
+      { put: "attempt", row: { ...attempt, endedAt: now, outcome: "canceled", detail: why } },
+      attemptEvent(view, "released", why),
+    ],
+    commands: [{ kind: "notify", run: run.id, units: [task.unit] }],
+  };
+  if (run.status !== "canceling") return merge(record, queueAgain({ ...task, tries: task.tries - 1 }, now));
+  return merge(
+    {
+      changes: [
+        ...record.changes,
+        { put: "task", row: { ...task, status: "canceled", worker: null, leaseExpiresAt: null } },
+      ],
+      commands: record.commands,
+    },
+    endStep(run, step, "canceled", "canceled; effects none", view.all, view.edges, now),
+  );
+}
+
+function endWithoutOutcome(view: ReportView, verb: "lost" | "released", detail: string, now: string): Decision {
+  return {
+    changes: [
+      { put: "attempt", row: { ...view.attempt, endedAt: now, outcome: "unknown", detail } },
+      attemptEvent(view, verb),
+    ],
+    commands: [{ kind: "notify", run: view.run.id }],
+  };
+}
+
+function attemptEvent({ run, task, attempt }: ReportView, verb: string, detail?: string): Change {
+  return draftEvent("attempt", verb, task.unit, verb === "lost" ? "orchestrator" : `worker:${attempt.worker}`, {
+    run: run.id,
+    task: task.id,
+    kind: task.kind,
+    attempt: attempt.attempt,
+    ...(detail === undefined ? {} : { detail }),
+  });
+}
+
+function withUnknown({ task, attempt }: ReportView): string {
+  return [task.unknownAttempts, String(attempt.attempt)].filter(Boolean).join(",");
+}
+
+function inspectStep(view: ReportView): Decision {
+  const { run, step, task, attempt } = view;
+  return {
     changes: [
       {
         put: "task",
-        row: { ...task, status: "queued", worker: null, leaseExpiresAt: null, availableAt: now, unknownAttempts },
+        row: { ...task, status: "lost", worker: null, leaseExpiresAt: null, unknownAttempts: withUnknown(view) },
+      },
+      {
+        put: "step",
+        row: {
+          ...step,
+          status: "ready",
+          stage: "inspect",
+          outcomeWasUnknown: true,
+          reason: `attempt ${attempt.attempt} ended without a known outcome; inspecting`,
+        },
       },
       taskQueued(task),
     ],
+    commands: [{ kind: "drive", run: run.id }],
+  };
+}
+
+function queueAgain(task: TaskRow, now: string): Decision {
+  return {
+    changes: [
+      { put: "task", row: { ...task, status: "queued", worker: null, leaseExpiresAt: null, availableAt: now } },
+    ],
     commands: [{ kind: "offer", engine: task.engine, pool: task.pool }],
-  });
+  };
 }
 
 export type HeartbeatVerdict = "renewed" | "cancel" | "lost";
