@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import { EngineFailedError, EngineMissingError } from "./engine-errors.ts";
 import { type EngineSpawner, ProgramUnstartableError, type SpawnedEngine } from "./engine-spawner-cli.ts";
+import type { ConfinedAttempt, EngineActor } from "./isolation.ts";
 import { signalGroup, signalProcess } from "./process-table-cli.ts";
 
 export interface EngineCommand {
@@ -14,6 +15,8 @@ export interface EngineCommand {
   readonly env: Readonly<Record<string, string>>;
   /** Called for each line while the process runs and for the rest at its end. */
   onLine?(line: string, stream: "stdout" | "stderr"): void;
+  /** Whose rights it gets where engines are kept apart. Default `engine`. */
+  readonly actor?: EngineActor;
   /** Most bytes of output before the process is stopped. Default 1 GiB. */
   readonly outputLimit?: number;
 }
@@ -44,6 +47,8 @@ export interface EngineProcessOptions {
   /** The abort reason means that the group must die at once. */
   readonly mustKill: (reason: unknown) => boolean;
   readonly stopTimes: (reason: unknown) => StopTimes;
+  /** Keeps the process apart from the worker and from others. */
+  readonly confined?: ConfinedAttempt;
   /** Told before anything the process does can be lost track of. */
   readonly onStart: (pid: number) => void;
 }
@@ -65,7 +70,9 @@ export async function runEngineProcess(command: EngineCommand, options: EnginePr
   const paths = { stdout: join(outputFolder, "engine.stdout"), stderr: join(outputFolder, "engine.stderr") };
   const start = { stdout: sizeOf(paths.stdout), stderr: sizeOf(paths.stderr) };
   const engine = await startEngine(command, options, paths);
-  const exit = await superviseEngine(engine, command, options, { paths, start });
+  const exit = await superviseEngine(engine, command, options, { paths, start }).finally(() =>
+    options.confined?.settle(),
+  );
   return {
     ...exit,
     stdout: () => readFrom(paths.stdout, start.stdout),
@@ -90,9 +97,11 @@ async function startEngine(
   options: EngineProcessOptions,
   paths: OutputPaths,
 ): Promise<SpawnedEngine> {
-  const { file, args, cwd, env } = command;
+  const { file, args, cwd, actor = "engine" } = command;
+  const env = { ...options.environment, ...options.confined?.environment(actor), ...command.env };
   try {
-    return await options.spawner.start({ file, args, cwd, env: { ...options.environment, ...env }, ...paths });
+    const started = options.confined?.wrap(file, args, actor) ?? { file, args };
+    return await options.spawner.start({ ...started, cwd, env, ...paths });
   } catch (error) {
     if (!(error instanceof ProgramUnstartableError)) throw error;
     if (isFull(options.outputFolder)) throw new DiskFullError();
@@ -124,7 +133,10 @@ async function superviseEngine(
   }, FOLLOW_MS);
 
   const timers: NodeJS.Timeout[] = [];
-  const kill = (): void => void signalGroup(pid, "SIGKILL");
+  const kill = (): void => {
+    signalGroup(pid, "SIGKILL");
+    options.confined?.kill();
+  };
   function stopGently(): void {
     if (timers.length > 0) return;
     const { afterInterrupt, afterTerminate } = options.stopTimes(options.signal.reason);
@@ -192,11 +204,11 @@ interface LineFollower {
 /** Reads what was appended to a file since last time and hands it out line by line; a line of over 1 MiB is cut up. */
 function followLines(path: string, start: number, onLine: (line: string) => void): LineFollower {
   const decoder = new StringDecoder("utf8");
-  let file: number | undefined;
+  // At once, since what runs may give the file another name.
+  const file = openSync(path, "r");
   let position = start;
   let rest = "";
   const read = (): void => {
-    file ??= openSync(path, "r");
     for (;;) {
       const size = fstatSync(file).size - position;
       if (size <= 0) return;
@@ -221,9 +233,7 @@ function followLines(path: string, start: number, onLine: (line: string) => void
       if (rest !== "") onLine(rest);
       rest = "";
     },
-    close() {
-      if (file !== undefined) closeSync(file);
-    },
+    close: () => closeSync(file),
   };
 }
 

@@ -15,6 +15,8 @@ export interface Engine {
   readonly version: string;
   /** Of further programs that units may choose instead. */
   readonly otherVersions?: readonly string[];
+  /** Names or paths of what it starts: an isolated engine's user must be able to. */
+  readonly programs?: readonly string[];
   readonly capabilities: EngineCapabilities;
 
   /** What would be done. Throws an `EngineFailedError` when the tool cannot say; then nothing was changed. */

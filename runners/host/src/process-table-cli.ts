@@ -62,6 +62,23 @@ export function groupsStartedFor(scratch: string): number[] {
   return [...groups];
 }
 
+/** Processes with the user's rights (Linux): by what the kernel says of each, since an owner of /proc/PID can be hidden. */
+export function processesOfUser(uid: number): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const status = readFileSync(`/proc/${pid}/status`, "latin1");
+        const [, state] = /^State:\s+(\S)/m.exec(status) ?? [];
+        const [, ids = ""] = /^Uid:\s+(.+)$/m.exec(status) ?? [];
+        return state !== "Z" && state !== "X" && ids.split(/\s+/).includes(String(uid));
+      } catch {
+        return false; // Ended meanwhile.
+      }
+    });
+}
+
 /** Empty for processes that ended meanwhile or belong to somebody else. */
 function environmentOf(pid: string): readonly string[] {
   try {

@@ -12,6 +12,7 @@ import { AttemptLostError } from "./engine-errors.ts";
 import { type EngineCommand, type EngineExit, runEngineProcess, type StopTimes } from "./engine-process-cli.ts";
 import type { EngineSpawner } from "./engine-spawner-cli.ts";
 import { traceEngine } from "./engine-tracing.ts";
+import type { ConfinedAttempt } from "./isolation.ts";
 import { unpackArchive } from "./module-archive.ts";
 import { SCRATCH_VARIABLE } from "./process-table-cli.ts";
 import { resolveReferences } from "./resolve-references.ts";
@@ -32,6 +33,7 @@ export interface AttemptOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly stopTimes: (reason: unknown) => StopTimes;
   readonly spawner: EngineSpawner;
+  readonly confined: ConfinedAttempt | undefined;
   /** Redaction keys are the tenant's and never change: asked for once a worker. */
   readonly redactionKeys: Map<string, Promise<Uint8Array>>;
   readonly onLog: (stream: LogStream, text: string) => void;
@@ -102,6 +104,7 @@ export function createAttempt(options: AttemptOptions): Attempt {
       return traceEngine(spec.engine, command, (traced) =>
         runEngineProcess(command, {
           spawner: options.spawner,
+          ...(options.confined === undefined ? {} : { confined: options.confined }),
           outputFolder: scratch.path,
           signal,
           environment: { ...options.environment, ...traced, [SCRATCH_VARIABLE]: scratch.path },

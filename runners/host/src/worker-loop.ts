@@ -21,6 +21,7 @@ import {
 } from "./engine-errors.ts";
 import type { StopTimes } from "./engine-process-cli.ts";
 import { createEngineSpawner } from "./engine-spawner-cli.ts";
+import type { ConfinedAttempt, EngineIsolation } from "./isolation.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
 import { performTask } from "./perform-task.ts";
 import { recoverLeftState } from "./recover-left-state.ts";
@@ -54,6 +55,8 @@ export interface WorkerOptions {
   readonly taskLimit?: number;
   /** The clean base environment of every engine: see `engineEnvironment`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Keeps engines apart from the worker; without it they have the worker's own rights. */
+  readonly isolation?: EngineIsolation;
   /** Between interrupt, terminate and kill, in milliseconds. Default 60 s and 10 s. */
   readonly stopTimes?: StopTimes;
   /** How long an engine of a dead worker gets to write down what it did, in milliseconds. Default 20 s. */
@@ -172,13 +175,16 @@ export function createWorker(options: WorkerOptions): Worker {
     const scratch = await scratchRoot.take(
       { tenant: spec.tenant, unit: spec.address, task: assignment.task, attempt: number },
       async (leftover) => {
+        await options.isolation?.endLeftover(leftover.path);
         recovered = (await recoverLeftState(leftover, recovery)) || recovered;
       },
     );
     const stopTimer = clock.schedule(spec.timeoutSeconds * 1000, () =>
       ending.abort(new AttemptTimedOutError(spec.timeoutSeconds)),
     );
+    let confined: ConfinedAttempt | undefined;
     try {
+      confined = await options.isolation?.confine(scratch.path);
       const attempt = createAttempt({
         spec,
         number,
@@ -191,6 +197,7 @@ export function createWorker(options: WorkerOptions): Worker {
         environment: options.environment,
         stopTimes: (reason) => (reason instanceof WorkerEndingError ? ENDING_STOP_TIMES : stopTimes),
         spawner,
+        confined,
         redactionKeys,
         onLog: (stream, text) => news.log(stream, text),
         onProgress: (resource, action, message) => news.progress(resource, action, message),
@@ -198,6 +205,11 @@ export function createWorker(options: WorkerOptions): Worker {
       return await performTask(engine, attempt, recovered);
     } finally {
       stopTimer();
+      await confined
+        ?.release()
+        .catch((error: unknown) =>
+          logger.error("an engine's user could not be taken back", { path: scratch.path, error }),
+        );
       await leaveScratch(scratch, number, recovery);
     }
   }
@@ -280,11 +292,12 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   const swept = scratchRoot
-    .sweep(async (path) =>
-      (await Promise.all(options.engines.map((engine) => engine.findLeftState?.(path)))).some(
+    .sweep(async (path) => {
+      await options.isolation?.endLeftover(path);
+      return (await Promise.all(options.engines.map((engine) => engine.findLeftState?.(path)))).some(
         (found) => found !== undefined,
-      ),
-    )
+      );
+    })
     .catch((error: unknown) =>
       logger.error("old scratch directories could not be cleaned", { path: options.scratchRoot, error }),
     );

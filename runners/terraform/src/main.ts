@@ -8,10 +8,12 @@ import { DEFAULT_STREAM_SETTINGS, taskStream } from "@xcloudflow/chassis/nats-st
 import { createNatsTaskPrompts } from "@xcloudflow/chassis/nats-task-prompts";
 import { createStateProxy } from "@xcloudflow/chassis/state-proxy";
 import { engineEnvironment } from "@xcloudflow/runner-host/engine-environment";
+import { ISOLATION_LEVELS } from "@xcloudflow/runner-host/isolation";
+import { createUserIsolation } from "@xcloudflow/runner-host/user-isolation-cli";
 import { asRunner } from "@xcloudflow/runner-host/worker-clients";
 import { createWorker } from "@xcloudflow/runner-host/worker-loop";
 import { z } from "zod";
-import { createTerraformEngine } from "./terraform-engine.ts";
+import { createTerraformEngine, terraformPlaces } from "./terraform-engine.ts";
 
 await runRunner({
   name: "runner-terraform",
@@ -26,6 +28,9 @@ await runRunner({
     XCF_TASK_LIMIT: count.optional(),
     /** How long running tasks may go on after SIGTERM before they are handed back. */
     XCF_DRAIN_SECONDS: seconds.default(900),
+    XCF_ISOLATION: z.enum(ISOLATION_LEVELS).default("none"),
+    /** First of the users that engines get under `user`: nobody else's. */
+    XCF_ISOLATION_FIRST_UID: count.default(900_000_000),
     XCF_SCRATCH: z.string(),
     XCF_CACHE: z.string(),
     XCF_TOOL_TERRAFORM: z.string().optional(),
@@ -45,6 +50,17 @@ await runRunner({
       environment,
       clock,
     });
+    const isolation =
+      settings.XCF_ISOLATION === "none"
+        ? undefined
+        : createUserIsolation({
+            ...terraformPlaces(settings.XCF_CACHE, cliConfigFile),
+            firstUid: settings.XCF_ISOLATION_FIRST_UID,
+            scratchRoot: settings.XCF_SCRATCH,
+            programs: engine.programs ?? [],
+            environment,
+            clock,
+          });
     const states = createStateProxy(settings.XCF_STATE_URL, tls, logger);
     const stateServer = createServer(states.handler);
     const { url } = await listen(stateServer, { host: "127.0.0.1", port: 0 });
@@ -72,6 +88,7 @@ await runRunner({
       concurrency: settings.XCF_CONCURRENCY,
       ...(settings.XCF_TASK_LIMIT === undefined ? {} : { taskLimit: settings.XCF_TASK_LIMIT }),
       environment,
+      ...(isolation === undefined ? {} : { isolation }),
     });
     return {
       ended: worker.ended,

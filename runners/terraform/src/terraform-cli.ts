@@ -5,6 +5,7 @@ import { parseJson } from "@xcloudflow/model/parse-json";
 import type { Attempt, ProgressAction } from "@xcloudflow/runner-host/attempt";
 import { EngineMissingError } from "@xcloudflow/runner-host/engine-errors";
 import type { EngineExit } from "@xcloudflow/runner-host/engine-process-cli";
+import type { EngineActor } from "@xcloudflow/runner-host/isolation";
 import { z } from "zod";
 import type { TerraformProduct } from "./terraform-config.ts";
 import {
@@ -80,6 +81,7 @@ export interface TerraformCommand {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly actor?: EngineActor;
   /** Output is read and logged line by line as `-json` events. Without it nothing is logged. */
   readonly events: boolean;
 }
@@ -119,6 +121,7 @@ export async function runTerraform(attempt: Attempt, command: TerraformCommand):
     args: command.args,
     cwd: command.cwd,
     env: command.env,
+    ...(command.actor === undefined ? {} : { actor: command.actor }),
     ...(command.events ? { onLine } : {}),
   });
   if (

@@ -6,6 +6,7 @@ import type { ResourceChange, UnitPlan } from "@xcloudflow/model/unit-plan";
 import { parseVersionConstraint } from "@xcloudflow/model/version-constraint";
 import type { Attempt } from "@xcloudflow/runner-host/attempt";
 import type { Engine } from "@xcloudflow/runner-host/engine";
+import type { UserIsolationOptions } from "@xcloudflow/runner-host/user-isolation-cli";
 import { scanHcl } from "./hcl-scan.ts";
 import { applyPlan, findErroredState } from "./terraform-apply.ts";
 import { currentState } from "./terraform-backend.ts";
@@ -91,6 +92,7 @@ export async function createTerraformEngine(options: TerraformEngineOptions): Pr
     name: "terraform",
     version: found.version,
     otherVersions,
+    programs: [...binaries.keys()],
     capabilities: { provisionalPlans: true, snapshots: true, keepsState: true },
     plan: async (attempt): Promise<UnitPlan> => planUnit(context, attempt, await open(attempt)),
     apply: async (attempt) => applyPlan(context, attempt, await open(attempt)),
@@ -116,9 +118,24 @@ async function findDefault(options: TerraformEngineOptions): Promise<TerraformBi
   }
 }
 
+/** What engines and installers of isolated attempts need below the cache; everything else there is the worker's. */
+export function terraformPlaces(
+  cacheRoot: string,
+  cliConfigFile: string | undefined,
+): Pick<UserIsolationOptions, "passable" | "readable" | "installed"> {
+  const root = join(cacheRoot, "terraform");
+  return {
+    passable: [cacheRoot, root],
+    readable: [cliConfigFile ?? join(root, EMPTY_CONFIG)],
+    installed: [join(root, "plugins")],
+  };
+}
+
+const EMPTY_CONFIG = "empty.tfrc";
+
 function emptyCliConfig(root: string): string {
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  const path = join(root, "empty.tfrc");
-  if (!existsSync(path)) writeFileSync(path, "", { mode: 0o600 });
+  const path = join(root, EMPTY_CONFIG);
+  if (!existsSync(path)) writeFileSync(path, "", { mode: 0o644 });
   return path;
 }

@@ -75,7 +75,9 @@ export function createInstaller(cacheFolder: string, configDigest: string): Inst
       ...(locked ? ["-lockfile=readonly"] : []),
     ];
     // One at a time: the shared plugin cache is not made for concurrent writers (terraform's own documentation).
-    const turn = initialising.then(() => runTerraform(attempt, { binary, args, cwd, env, events: true }));
+    const turn = initialising.then(() =>
+      runTerraform(attempt, { binary, args, cwd, env, actor: "installer", events: true }),
+    );
     initialising = turn.catch(() => undefined);
     const exit = await turn;
     attempt.signal.throwIfAborted();
