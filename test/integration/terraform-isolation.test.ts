@@ -1,18 +1,30 @@
 import assert from "node:assert/strict";
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { createSystemClock } from "@xcloudflow/chassis/clock";
+import { silentLogger } from "@xcloudflow/chassis/logger";
 import { engineEnvironment } from "@xcloudflow/runner-host/engine-environment";
-import type { EngineIsolation } from "@xcloudflow/runner-host/isolation";
+import { createIsolation, type IsolationOptions } from "@xcloudflow/runner-host/isolation-settings";
 import { identifyProcess, processesOfUser } from "@xcloudflow/runner-host/process-table-cli";
-import { createUserIsolation } from "@xcloudflow/runner-host/user-isolation-cli";
-import { terraformPlaces } from "@xcloudflow/runner-terraform/terraform-engine";
+import { createTerraformEngine, terraformPlaces } from "@xcloudflow/runner-terraform/terraform-engine";
 import { requireEngine } from "../support/engines.ts";
 import { createTerraformFixture, type Files, type TerraformFixture, UNIT } from "./terraform-fixture.ts";
 
 const terraform = requireEngine("terraform");
+const providers = requireEngine("terraform-providers");
 const skip = terraform.skip || (process.getuid?.() !== 0 && "engines get users of their own only from root");
 const FIRST_UID = 900_100_000;
 const CANARY = "canary-4f1d";
@@ -52,6 +64,7 @@ ln -s ${folder}/worker/tls.key trap
 
 describe("a module of bad intent", { skip, timeout: 120_000 }, () => {
   let fixture: TerraformFixture;
+  let closeIsolation = (): void => undefined;
   beforeEach(async () => {
     fixture = await createTerraformFixture();
     await fixture.worker.close();
@@ -68,6 +81,7 @@ describe("a module of bad intent", { skip, timeout: 120_000 }, () => {
     const pid = leftProcess();
     if (pid !== undefined) process.kill(pid, "SIGKILL");
     await fixture[Symbol.asyncDispose]();
+    closeIsolation();
   });
 
   function leftProcess(): number | undefined {
@@ -77,31 +91,38 @@ describe("a module of bad intent", { skip, timeout: 120_000 }, () => {
     return identifyProcess(pid) === undefined ? undefined : pid;
   }
 
-  async function startIsolated(changes: { readonly scratchRoot?: string } = {}): Promise<EngineIsolation> {
+  async function startIsolated(
+    changes: Partial<Pick<IsolationOptions, "level" | "egress">> & { readonly cliConfigFile?: string } = {},
+  ): Promise<void> {
     // Where any user may start it: the tools' cache is below a home that is closed to others.
     const program = join(fixture.folder, "terraform");
     copyFileSync(terraform.path, program);
     chmodSync(program, 0o755);
     const environment = engineEnvironment(process.env);
     const clock = createSystemClock();
-    const { createTerraformEngine } = await import("@xcloudflow/runner-terraform/terraform-engine");
     const cacheRoot = join(fixture.folder, "cache");
-    const engine = await createTerraformEngine({ binary: program, cacheRoot, environment, clock });
-    const isolation = createUserIsolation({
-      ...terraformPlaces(cacheRoot, undefined),
+    const { cliConfigFile, level = "user", egress = [] } = changes;
+    const config = cliConfigFile === undefined ? {} : { cliConfigFile };
+    const engine = await createTerraformEngine({ binary: program, cacheRoot, environment, clock, ...config });
+    const isolation = await createIsolation({
+      ...terraformPlaces(cacheRoot, cliConfigFile),
+      level,
+      egress,
       firstUid: FIRST_UID,
       scratchRoot: join(fixture.folder, "scratch"),
       programs: engine.programs ?? [],
+      stateHttpAddress: fixture.plane.address,
       environment,
       clock,
-      ...changes,
+      logger: silentLogger,
     });
-    fixture.worker = fixture.startWorker({ isolation, engines: [engine] });
-    return isolation;
+    assert.ok(isolation);
+    closeIsolation = () => isolation.close();
+    fixture.worker = fixture.startWorker({ isolation: isolation.engines, engines: [engine] });
   }
 
-  async function attack(): Promise<Record<string, string>> {
-    const files = hostile(fixture.folder);
+  async function attack(other: Files = {}): Promise<Record<string, string>> {
+    const files = { ...hostile(fixture.folder), ...other };
     const plan = await fixture.plan(files);
     const saved = { artefact: plan.artefact ?? "", digest: plan.artefactDigest ?? "", ...plan.prior };
     const spec = fixture.spec(files, { kind: "apply", plan: saved, engineVersion: plan.engineVersion });
@@ -200,12 +221,89 @@ describe("a module of bad intent", { skip, timeout: 120_000 }, () => {
       }
     });
 
+  for (const level of ["user", "network"] as const)
+    it(`goes where it likes as a user, and under network only where it may: ${level}`, async (context) => {
+      const servers = [1, 2].map(() =>
+        createServer((socket) => {
+          socket.on("error", () => undefined);
+          socket.end("hello\n");
+        }),
+      );
+      context.after(() => {
+        for (const server of servers) server.close();
+      });
+      const [open = 0, closed = 0] = await Promise.all(
+        servers.map(async (server) => {
+          await once(server.listen(0, "127.0.0.1"), "listening");
+          const address = server.address();
+          return typeof address === "object" ? address?.port : 0;
+        }),
+      );
+      const egress = [
+        { host: "127.0.0.1", port: open },
+        { host: "localhost", port: closed },
+      ];
+      await startIsolated({ level, egress });
+      const answers = await attack({
+        "hostile.sh": `
+try() { name=$1; shift; if bash -c "$*" >/dev/null 2>&1; then echo "$name=yes"; else echo "$name=no"; fi; }
+try direct 'exec 3<>/dev/tcp/127.0.0.1/${closed}'
+try direct-open 'exec 3<>/dev/tcp/127.0.0.1/${open}'
+bash -c 'exec 3<>/dev/tcp/169.254.169.254/80' 2>&1 | grep -qi unreachable && echo metadata-unreachable=yes
+tunnel() { bash -c 'exec 3<>/dev/tcp/127.0.0.1/3128 && printf "CONNECT '$1' HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" >&3 && head -1 <&3 | cut -d" " -f2' 2>/dev/null; }
+echo "listed:$(tunnel 127.0.0.1:${open}) unlisted:$(tunnel 127.0.0.1:${closed}) metadata:$(tunnel 169.254.169.254:80) rebound:$(tunnel localhost:${closed});"
+echo "proxy:$HTTPS_PROXY;"
+`,
+      });
+      const said = fixture.plane.logs.map(({ text }) => text).join("\n");
+      if (level === "user") {
+        assert.deepEqual([answers["direct"], answers["direct-open"]], ["yes", "yes"]);
+        return;
+      }
+      assert.deepEqual([answers["direct"], answers["direct-open"]], ["no", "no"]);
+      assert.equal(answers["metadata-unreachable"], "yes");
+      assert.match(said, /listed:200 unlisted:403 metadata:403 rebound:502;/);
+      assert.match(said, /proxy:http:\/\/127\.0\.0\.1:3128;/);
+      assert.ok(fixture.plane.states.has(UNIT), "the state backend is reached all the same");
+    });
+
+  it("leaves modules of good intent as they were: providers, their cache, and unknown inputs", {
+    skip: providers.skip,
+  }, async () => {
+    const mirror = join(fixture.folder, "mirror");
+    const random = join("registry.terraform.io", "hashicorp", "random");
+    cpSync(join(providers.path, random), join(mirror, random), { recursive: true });
+    const cliConfigFile = join(fixture.folder, "mirror.tfrc");
+    writeFileSync(cliConfigFile, `provider_installation {\n  filesystem_mirror {\n    path = "${mirror}"\n  }\n}\n`);
+    await startIsolated({ cliConfigFile });
+    const files = {
+      "main.tf": `variable "v" {}
+terraform {
+  required_providers {
+    random = { source = "registry.terraform.io/hashicorp/random" }
+  }
+}
+resource "random_id" "r" {
+  byte_length = 4
+  keepers     = { v = var.v }
+}
+`,
+    };
+    const unknown = { $xcf: "unknown", address: "dev/net/vpc", output: "id", sensitive: false } as const;
+    const provisional = await fixture.plan(files, { provisional: true, inputs: { v: unknown } });
+    assert.equal(provisional.status, "provisional", JSON.stringify(provisional.failure));
+    assert.equal((await fixture.apply(files, { inputs: { v: "1" } })).kind, "applied");
+    assert.equal((await fixture.plan(files, { inputs: { v: "1" } })).status, "unchanged");
+    const cached = join(fixture.folder, "cache/terraform/plugins", random);
+    for (const path of [cached, join(fixture.folder, "cache/terraform/plugins")]) {
+      const { uid, mode } = statSync(path);
+      assert.deepEqual([uid, mode & 0o022], [FIRST_UID, 0], path);
+    }
+  });
+
   it("is not run at all where its user could not be kept apart", async () => {
     chmodSync(fixture.folder, 0o700);
     await assert.rejects(startIsolated(), { code: "ISOLATION_UNAVAILABLE", message: /cannot reach/ });
-    chmodSync(fixture.folder, 0o711);
-    const isolation = await startIsolated();
-    assert.equal(statSync(join(fixture.folder, "cache/terraform/plugins")).uid, FIRST_UID);
-    assert.ok(isolation);
+    assert.deepEqual(fixture.plane.requests, []);
   });
 });

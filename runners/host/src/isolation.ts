@@ -2,9 +2,10 @@ import { CodedError } from "@xcloudflow/model/coded-error";
 
 /**
  * How an engine is kept apart from the worker that runs it and from other attempts. `none`: it is the worker's own user.
- * `user`: it has a user of its own, and is killed with everything it left behind.
+ * `user`: it has a user of its own, and is killed with everything it left behind. `network`: it also has a network of
+ * its own, with ways out to the state backend and to a list of places only.
  */
-export const ISOLATION_LEVELS = ["none", "user"] as const;
+export const ISOLATION_LEVELS = ["none", "user", "network"] as const;
 export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
 
 /** Who runs a command: the engine, which runs what authors wrote, or the installer, which fetches and fills caches. */

@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, chmodSync, chownSync, constants, mkdirSync, readdirSync, statSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { delimiter, isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import { type Clock, pause } from "@xcloudflow/chassis/clock";
 import { ProgramUnstartableError } from "./engine-spawner-cli.ts";
+import { findProgram } from "./find-program.ts";
 import {
   type ConfinedAttempt,
   type EngineActor,
@@ -176,17 +177,4 @@ export function createUserIsolation(options: UserIsolationOptions): EngineIsolat
 
 function groupsOf(root: string): ReadonlySet<number> {
   return new Set(readdirSync(root).map((name) => statSync(join(root, name), { throwIfNoEntry: false })?.gid ?? 0));
-}
-
-function findProgram(file: string, environment: Readonly<Record<string, string>>): string | undefined {
-  const places = (environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(delimiter);
-  const candidates = isAbsolute(file) ? [file] : places.map((place) => join(place, file));
-  return candidates.find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

@@ -9,7 +9,7 @@ import { createNatsTaskPrompts } from "@xcloudflow/chassis/nats-task-prompts";
 import { createStateProxy } from "@xcloudflow/chassis/state-proxy";
 import { engineEnvironment } from "@xcloudflow/runner-host/engine-environment";
 import { ISOLATION_LEVELS } from "@xcloudflow/runner-host/isolation";
-import { createUserIsolation } from "@xcloudflow/runner-host/user-isolation-cli";
+import { createIsolation, egressList } from "@xcloudflow/runner-host/isolation-settings";
 import { asRunner } from "@xcloudflow/runner-host/worker-clients";
 import { createWorker } from "@xcloudflow/runner-host/worker-loop";
 import { z } from "zod";
@@ -31,6 +31,8 @@ await runRunner({
     XCF_ISOLATION: z.enum(ISOLATION_LEVELS).default("none"),
     /** First of the users that engines get under `user`: nobody else's. */
     XCF_ISOLATION_FIRST_UID: count.default(900_000_000),
+    /** Where engines may go under `network`: `host:port`, `*.domain:port`, separated by commas. */
+    XCF_EGRESS: egressList.default([]),
     XCF_SCRATCH: z.string(),
     XCF_CACHE: z.string(),
     XCF_TOOL_TERRAFORM: z.string().optional(),
@@ -50,17 +52,6 @@ await runRunner({
       environment,
       clock,
     });
-    const isolation =
-      settings.XCF_ISOLATION === "none"
-        ? undefined
-        : createUserIsolation({
-            ...terraformPlaces(settings.XCF_CACHE, cliConfigFile),
-            firstUid: settings.XCF_ISOLATION_FIRST_UID,
-            scratchRoot: settings.XCF_SCRATCH,
-            programs: engine.programs ?? [],
-            environment,
-            clock,
-          });
     const states = createStateProxy(settings.XCF_STATE_URL, tls, logger);
     const stateServer = createServer(states.handler);
     const { url } = await listen(stateServer, { host: "127.0.0.1", port: 0 });
@@ -70,6 +61,18 @@ await runRunner({
       stream: taskStream(DEFAULT_STREAM_SETTINGS),
       engines: [engine.name],
       pool: settings.XCF_POOL,
+      clock,
+      logger,
+    });
+    const isolation = await createIsolation({
+      ...terraformPlaces(settings.XCF_CACHE, cliConfigFile),
+      level: settings.XCF_ISOLATION,
+      egress: settings.XCF_EGRESS,
+      firstUid: settings.XCF_ISOLATION_FIRST_UID,
+      scratchRoot: settings.XCF_SCRATCH,
+      programs: engine.programs ?? [],
+      stateHttpAddress: url,
+      environment,
       clock,
       logger,
     });
@@ -88,13 +91,14 @@ await runRunner({
       concurrency: settings.XCF_CONCURRENCY,
       ...(settings.XCF_TASK_LIMIT === undefined ? {} : { taskLimit: settings.XCF_TASK_LIMIT }),
       environment,
-      ...(isolation === undefined ? {} : { isolation }),
+      ...(isolation === undefined ? {} : { isolation: isolation.engines }),
     });
     return {
       ended: worker.ended,
       async close() {
         await prompts.close();
         await worker.close({ drainMilliseconds: settings.XCF_DRAIN_SECONDS * 1000 });
+        isolation?.close();
         await connection.close();
         states.close();
         stateServer.closeAllConnections();
