@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { type Clock, pause } from "@xcloudflow/chassis/clock";
 import type { Logger } from "@xcloudflow/chassis/logger";
 import type { TaskPrompts } from "@xcloudflow/chassis/task-prompts";
-import { inSpan, inTraceOf } from "@xcloudflow/chassis/tracing";
+import { inTraceOf } from "@xcloudflow/chassis/tracing";
 import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import type { TaskResult } from "@xcloudflow/model/task-result";
 import { type TaskSpec, taskSpecSchema } from "@xcloudflow/model/task-spec";
 import type { Assignment } from "@xcloudflow/proto/runner/v1/runner_pb";
 import { createArchiveCache } from "./artefact-transfer.ts";
 import { createNewsBuffer } from "./attempt-news.ts";
+import { traceAttempt } from "./attempt-tracing.ts";
 import type { Engine } from "./engine.ts";
 import {
   AttemptCanceledError,
@@ -331,27 +331,6 @@ export function createWorker(options: WorkerOptions): Worker {
       spawner.close();
     },
   };
-}
-
-/** One span an attempt, which says how it ended. */
-async function traceAttempt(
-  { task, run, unit, attempt }: Assignment,
-  { kind, engine, tenant }: TaskSpec,
-  work: () => Promise<TaskResult>,
-): Promise<void> {
-  const attributes = {
-    "xcf.task": task,
-    "xcf.run": run,
-    "xcf.unit": unit,
-    "xcf.attempt": Number(attempt),
-    "xcf.engine": engine,
-    "xcf.tenant": tenant,
-  };
-  await inSpan(`attempt ${kind}`, { kind: SpanKind.CONSUMER, attributes }, async (span) => {
-    const result = await work();
-    span.setAttribute("xcf.result", result.kind);
-    if (result.kind === "failed") span.setStatus({ code: SpanStatusCode.ERROR, message: result.failure.code });
-  });
 }
 
 const REPORT_TRIES = 20;

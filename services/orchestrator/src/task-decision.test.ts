@@ -87,6 +87,39 @@ describe("a lost lease", () => {
   });
 });
 
+describe("a task that its worker hands back", () => {
+  const released = (effects: "none" | "possible"): TaskResult => ({ kind: "released", effects });
+
+  test("is for the next worker at once where nothing was changed, and the try does not count", () => {
+    for (const kind of kinds) {
+      const decision = reportTask(leased(kind, { tries: MAX_TRIES }), released("none"), NOW, 0);
+      const { task, step, attempt } = rows(decision);
+      assert.deepEqual([task?.status, task?.worker, task?.availableAt], ["queued", null, NOW], kind);
+      assert.equal(task?.tries, MAX_TRIES - 1);
+      assert.deepEqual([attempt?.outcome, step], ["canceled", undefined]);
+      assert.ok(decision.commands.some(({ kind: command }) => command === "offer"));
+      assert.ok(decision.changes.some((change) => "event" in change && change.event.noun === "task"));
+    }
+  });
+
+  test("is inspected before anything else where something may have been changed, and read again where it only reads", () => {
+    for (const kind of kinds) {
+      const { task, step, attempt } = rows(reportTask(leased(kind), released("possible"), NOW, 0));
+      assert.equal(task?.status, hasEffects(kind) ? "lost" : "queued", kind);
+      if (!hasEffects(kind)) continue;
+      assert.deepEqual([step?.status, step?.stage, step?.outcomeWasUnknown], ["ready", "inspect", true]);
+      assert.deepEqual([attempt?.outcome, task?.unknownAttempts], ["unknown", "7"]);
+    }
+  });
+
+  test("ends its step where the run is being canceled", () => {
+    const view = leased("apply");
+    const canceling = { ...view, run: { ...view.run, status: "canceling" as const } };
+    const { task, step } = rows(reportTask(canceling, released("none"), NOW, 0));
+    assert.deepEqual([task?.status, step?.status], ["canceled", "canceled"]);
+  });
+});
+
 describe("a report", () => {
   test("of a passing failure without effects is tried again, later, a bounded number of times", () => {
     for (let tries = 1; tries <= MAX_TRIES; tries += 1) {

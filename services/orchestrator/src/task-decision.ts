@@ -275,7 +275,6 @@ function inspectStep(view: ReportView): Decision {
           reason: `attempt ${attempt.attempt} ended without a known outcome; inspecting`,
         },
       },
-      taskQueued(task),
     ],
     commands: [{ kind: "drive", run: run.id }],
   };
@@ -285,6 +284,7 @@ function queueAgain(task: TaskRow, now: string): Decision {
   return {
     changes: [
       { put: "task", row: { ...task, status: "queued", worker: null, leaseExpiresAt: null, availableAt: now } },
+      taskQueued(task),
     ],
     commands: [{ kind: "offer", engine: task.engine, pool: task.pool }],
   };
