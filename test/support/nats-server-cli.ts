@@ -20,6 +20,12 @@ export interface NatsServer {
   signal(signal: NodeJS.Signals): void;
 }
 
+/** What must not outlive the test process; one listener for all servers. */
+const leftAtExit = new Set<() => void>();
+process.once("exit", () => {
+  for (const clean of leftAtExit) clean();
+});
+
 /** `config` is in nats-server's own format; `DIRECTORY` in it is the server's folder. */
 export async function startNatsServer(config = "", scheme = "nats"): Promise<NatsServer> {
   const { path } = requireEngine("nats-server");
@@ -30,7 +36,7 @@ export async function startNatsServer(config = "", scheme = "nats"): Promise<Nat
   let port = -1;
   let child: ChildProcess | undefined;
 
-  process.once("exit", () => {
+  leftAtExit.add(() => {
     child?.kill("SIGKILL");
     rmSync(directory, { recursive: true, force: true });
   });
