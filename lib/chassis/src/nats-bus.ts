@@ -96,6 +96,7 @@ export async function createNatsBus(options: NatsBusOptions): Promise<NatsBus> {
         createNatsSubscription({
           manager,
           client,
+          isConnectionClosed: () => connection.isClosed(),
           stream: stream.name,
           declare,
           pattern,

@@ -15,6 +15,8 @@ import type { Logger } from "./logger.ts";
 import { declareConsumer } from "./nats-streams.ts";
 
 export interface NatsSubscriptionOptions {
+  /** Closed for good; one that is lost comes back. */
+  readonly isConnectionClosed: () => boolean;
   readonly manager: JetStreamManager;
   readonly client: JetStreamClient;
   readonly stream: string;
@@ -143,8 +145,10 @@ export async function createNatsSubscription(options: NatsSubscriptionOptions): 
     }
   }
 
-  let cancelSigns: CancelTimer;
+  let cancelSigns: CancelTimer = () => undefined;
   function giveSigns(): void {
+    // Nobody hears them any more.
+    if (options.isConnectionClosed()) return;
     for (const message of held) message.working();
     cancelSigns = clock.schedule(ackWaitMs / 3, giveSigns);
   }
@@ -155,9 +159,12 @@ export async function createNatsSubscription(options: NatsSubscriptionOptions): 
   return {
     async unsubscribe() {
       stopping.abort();
-      await messages?.close();
-      await done;
-      cancelSigns();
+      try {
+        await messages?.close();
+        await done;
+      } finally {
+        cancelSigns();
+      }
       if (durable === undefined) await consumer?.delete().catch(() => undefined);
     },
   };
