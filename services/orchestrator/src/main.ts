@@ -11,11 +11,11 @@ import { startServiceRelay } from "@xcloudflow/database/service-relay";
 import { OrchestratorService } from "@xcloudflow/proto/orchestrator/v1/orchestrator_pb";
 import { z } from "zod";
 import { orchestratorSchema } from "../migrations/migrations.ts";
-import { DEFAULT_TIMING } from "./orchestrator-context.ts";
 import { observeOrchestrator } from "./orchestrator-figures-store.ts";
 import { createOrchestrator } from "./orchestrator-service.ts";
 import { createSqlOrchestratorStore } from "./sql-orchestrator-store.ts";
 import { createTaskAnnouncements } from "./task-announcements.ts";
+import { timingOf, timingSettings } from "./timing-settings.ts";
 
 /** How late a task is announced whose wake-up was lost. */
 const ANNOUNCE_MS = 5_000;
@@ -27,6 +27,7 @@ await runService({
   settings: z.object({
     ...databaseSettings,
     ...natsConfigShape,
+    ...timingSettings,
     XCF_ATTEMPT_KEY: z.string(),
     XCF_IDENTITIES: z.enum(["mapped", "asserted"]).default("mapped"),
   }),
@@ -60,7 +61,7 @@ await runService({
       ids,
       random,
       signAttempt: (claims, issuedAt, expiresAt) => signAttemptToken(privateKey, claims, issuedAt, expiresAt),
-      timing: DEFAULT_TIMING,
+      timing: timingOf(settings),
       identities: settings.XCF_IDENTITIES,
       soleProcess: false,
       onOffer: announcements.wake,
