@@ -81,13 +81,24 @@ export function createMeshTransport({ places, tls, clock }: MeshTransportOptions
       }
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
+      const explain = (error: unknown): unknown => (isConnectionLost(error, signal) ? unreachable(method, error) : error);
       try {
-        return await next(transportsOf(method)).stream(method, signal, timeoutMs, header, input, contextValues);
+        const transport = next(transportsOf(method));
+        const response = await transport.stream(method, signal, timeoutMs, header, input, contextValues);
+        return { ...response, message: explained(response.message, explain) };
       } catch (error) {
-        throw isConnectionLost(error, signal) ? unreachable(method, error) : error;
+        throw explain(error);
       }
     },
   };
+}
+
+async function* explained<T>(messages: AsyncIterable<T>, explain: (error: unknown) => unknown): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw explain(error);
+  }
 }
 
 /** `xcloudflow.planner.v1.PlannerService` belongs to `planner`. */
@@ -96,11 +107,17 @@ function serviceName({ parent }: DescMethod): string {
 }
 
 const CONNECTION_CODES: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Aborted, Code.Canceled, Code.Internal]);
+/** An answer that ends before its trailers: whoever sent it is gone. */
+const CUT_OFF = /^protocol error: missing (?:status|output message)/;
 
-/** What a member answers carries details of its own; what HTTP/2 and TLS say when a peer dies carries none. */
+/**
+ * What a member answers came over the wire and carries details of its own. What HTTP/2 and TLS say when a peer dies is made
+ * up on this side, with one of many codes; what this side says against a message that it cannot read is neither.
+ */
 export function isConnectionLost(error: unknown, signal: AbortSignal | undefined): boolean {
-  if (signal?.aborted === true || !(error instanceof ConnectError)) return false;
-  return error.details.length === 0 && error.cause !== undefined && CONNECTION_CODES.has(error.code);
+  if (signal?.aborted === true || !(error instanceof ConnectError) || error.details.length > 0) return false;
+  const broke = error.cause !== undefined || error.rawMessage.startsWith("http/2 stream closed");
+  return (broke && CONNECTION_CODES.has(error.code)) || CUT_OFF.test(error.rawMessage);
 }
 
 function unreachable(method: DescMethod, cause: unknown): ConnectError {
