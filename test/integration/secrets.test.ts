@@ -132,6 +132,24 @@ forEachDatabase("secrets", [secretsSchema], ({ database }) => {
     assert.deepEqual(await service.resolve(["secret://env/PUBLIC"], { ...claims, attempt: 2, fence: 2 }), ["public"]);
   });
 
+  test("a request whose answer was lost is answered again to whoever knows its key, for the same references", async () => {
+    const references = ["secret://env/PUBLIC", "secret://vars/TOKEN"];
+    const claims = { unit, task: `task_${count++}`, secrets: references };
+    const key = new Uint8Array(32).fill(7);
+    const ask = (requestKey: Uint8Array<ArrayBuffer>, wanted = references) =>
+      service.resolve(wanted, claims, undefined, requestKey);
+    assert.deepEqual(await ask(key), ["public", "app token"]);
+    const before = (await service.events()).filter(({ type }) => type.endsWith("secret.resolved")).length;
+    assert.deepEqual(await ask(key), ["public", "app token"]);
+    const after = (await service.events()).filter(({ type }) => type.endsWith("secret.resolved")).length;
+    assert.equal(after, before, "what was noted is not noted twice");
+    await assert.rejects(ask(key, ["secret://env/PUBLIC"]), refused("SECRETS_ALREADY_DELIVERED"));
+    await assert.rejects(ask(new Uint8Array(32)), refused("SECRETS_ALREADY_DELIVERED"));
+    await assert.rejects(ask(new Uint8Array()), refused("SECRETS_ALREADY_DELIVERED"));
+    await service.rpc.raiseFence({ unit, fence: 9n }, asService);
+    await assert.rejects(ask(key), refused("FENCE_PASSED"));
+  });
+
   test("a secret that could not be read does not use up the attempt", async () => {
     const references = ["secret://env/LATER"];
     await assert.rejects(
@@ -304,7 +322,12 @@ function createFixture(database: OwnedDatabase, repository: Repository) {
     async configure(name: string, backends: object) {
       await rpc.configureBackends({ repository: name, backendsDocument: encodeDocument({ backends }) }, asService);
     },
-    async resolve(references: string[], claims: Partial<AttemptClaims>, expiresInMs = 60_000) {
+    async resolve(
+      references: string[],
+      claims: Partial<AttemptClaims>,
+      expiresInMs = 60_000,
+      requestKey: Uint8Array<ArrayBuffer> = new Uint8Array(),
+    ) {
       const now = clock.now().getTime();
       const token = await signAttemptToken(
         keys.privateKey,
@@ -312,7 +335,7 @@ function createFixture(database: OwnedDatabase, repository: Repository) {
         new Date(now - 5_000),
         new Date(now + expiresInMs),
       );
-      const { values } = await rpc.resolve({ attemptToken: token, references }, asRunner);
+      const { values } = await rpc.resolve({ attemptToken: token, references, requestKey }, asRunner);
       return values.map((value) => Buffer.from(value).toString("utf8"));
     },
     async events(): Promise<readonly StoredEvent[]> {

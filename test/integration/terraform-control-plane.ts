@@ -31,8 +31,10 @@ export interface TestControlPlane extends WorkerClients {
   readonly secretValues: Map<string, string>;
   readonly outputValues: Map<string, string>;
   readonly artefacts: Map<string, Uint8Array>;
-  /** Refuse writes of state: what a lost control plane looks like to terraform. */
+  /** Refuse writes of state for good, so that terraform has to keep it. */
   refuseWrites: boolean;
+  /** Refuse to give locks of state back, for good. */
+  refuseUnlocks: boolean;
   leaseMilliseconds: number;
   /** Queues a task and answers its result when it is reported. */
   run(spec: TaskSpec, options?: { task?: string; attempt?: number; unknownAttempts?: number[] }): Promise<TaskResult>;
@@ -74,6 +76,7 @@ export async function createTestControlPlane(): Promise<TestControlPlane> {
     outputValues: new Map<string, string>(),
     artefacts: new Map<string, Uint8Array>(),
     refuseWrites: false,
+    refuseUnlocks: false,
     leaseMilliseconds: 30_000,
   };
 
@@ -241,6 +244,7 @@ interface States {
   readonly locks: Map<string, string>;
   readonly requests: string[];
   readonly refuseWrites: boolean;
+  readonly refuseUnlocks: boolean;
 }
 
 /** Terraform's HTTP backend, with the checks of lock id only. */
@@ -267,10 +271,11 @@ function serveStates(plane: States): Promise<Server> {
           plane.locks.set(unit, body);
           return answer(200);
         case "UNLOCK":
+          if (plane.refuseUnlocks) return answer(403);
           plane.locks.delete(unit);
           return answer(200);
         case "POST":
-          if (plane.refuseWrites) return answer(503);
+          if (plane.refuseWrites) return answer(403);
           if (held !== undefined && (JSON.parse(held) as { ID: string }).ID !== url.searchParams.get("ID"))
             return answer(409, held);
           plane.states.set(unit, body);

@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { fromConnectError } from "@xcloudflow/chassis/connect-errors";
+import { CodedError } from "@xcloudflow/model/coded-error";
 import { createTerraformFixture, type TerraformFixture, UNIT } from "./terraform-fixture.ts";
 
 /** Three resources in a row; the second waits until it is told to go on, or is stopped. */
@@ -169,6 +172,50 @@ describe("terraform when something goes wrong", () => {
     await fixture.worker.close();
     assert.deepEqual(readdirSync(join(fixture.folder, "scratch")), []);
     fixture.worker = fixture.startWorker();
+  });
+
+  it("has applied what it applied though the state's lock could not be given back", async () => {
+    fixture.plane.refuseUnlocks = true;
+    const result = await fixture.apply({ "main.tf": 'resource "terraform_data" "a" {}' });
+    assert(result.kind === "applied", JSON.stringify(result));
+    assert.deepEqual(namesIn(fixture.plane.states.get(UNIT)), ["a"]);
+    assert.equal(fixture.plane.locks.size, 1, "the lock is there for the unit's next attempt to take over");
+  });
+
+  it("does not try a plan again that it has applied, whatever becomes of its answer", async () => {
+    const files = { "main.tf": 'resource "terraform_data" "a" {}' };
+    const plan = await fixture.plan(files);
+    const forgetful = {
+      getArtefact: fixture.plane.state.getArtefact,
+      putOutputs: () => Promise.reject(new CodedError("STATE_DAMAGED", "dataLoss", { what: "outputs cannot be kept" })),
+    };
+    Object.assign(fixture.plane.state, forgetful);
+    const saved = { artefact: plan.artefact ?? "", digest: plan.artefactDigest ?? "", ...plan.prior };
+    const result = await fixture.plane.run(fixture.spec(files, { kind: "apply", plan: saved }));
+    assert(result.kind === "failed", JSON.stringify(result));
+    assert.deepEqual([result.effects, result.retryable], ["possible", false]);
+  });
+
+  it("waits for a state service that is away for a moment, before and after it has applied", async () => {
+    const files = { "main.tf": 'resource "terraform_data" "a" {}' };
+    const { getArtefact, putOutputs } = fixture.plane.state;
+    const away = new ConnectError("state cannot be reached", Code.Unavailable);
+    let refusals = 0;
+    const refused = (): boolean => {
+      refusals += 1;
+      return refusals % 3 !== 0;
+    };
+    Object.assign(fixture.plane.state, {
+      async *getArtefact(...request: Parameters<typeof getArtefact>) {
+        if (refused()) throw fromConnectError(away);
+        yield* getArtefact(...request);
+      },
+      putOutputs: (...request: Parameters<typeof putOutputs>) =>
+        refused() ? Promise.reject(fromConnectError(away)) : putOutputs(...request),
+    });
+    const result = await fixture.apply({ ...files, "outputs.tf": 'output "o" {\n  value = 1\n}' });
+    assert.equal(result.kind, "applied", JSON.stringify(result));
+    assert.ok(refusals >= 6, `asked ${refusals} times`);
   });
 
   it("names who holds the state lock", async () => {

@@ -81,7 +81,8 @@ export function createMeshTransport({ places, tls, clock }: MeshTransportOptions
       }
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
-      const explain = (error: unknown): unknown => (isConnectionLost(error, signal) ? unreachable(method, error) : error);
+      const explain = (error: unknown): unknown =>
+        isConnectionLost(error, signal) ? unreachable(method, error) : error;
       try {
         const transport = next(transportsOf(method));
         const response = await transport.stream(method, signal, timeoutMs, header, input, contextValues);

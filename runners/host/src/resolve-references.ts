@@ -23,8 +23,10 @@ export class InputUnresolvableError extends CodedError {
 }
 
 /**
- * Opens every reference of a task: `secret://` through the secrets service, which answers once, and sensitive outputs
- * through the state service. Each value is made known to the redactor before anything can print it.
+ * Opens every reference of a task: `secret://` through the secrets service, which answers one request, and sensitive
+ * outputs through the state service. Each value is made known to the redactor before anything can print it.
+ *
+ * @param requestKey random, the same when the same is asked again because no answer came.
  */
 export async function resolveReferences(
   spec: TaskSpec,
@@ -32,6 +34,7 @@ export async function resolveReferences(
   { secrets, state }: Pick<WorkerClients, "secrets" | "state">,
   redactor: SecretRedactor,
   signal: AbortSignal,
+  requestKey: Uint8Array,
 ): Promise<ResolvedReferences> {
   const nodes = Object.values(spec.inputs).flatMap((value) => [...inputNodes(value)]);
   const references = [
@@ -46,7 +49,7 @@ export async function resolveReferences(
   const [secretValues, outputValues] = await Promise.all([
     references.length === 0
       ? []
-      : secrets.resolve({ attemptToken, references }, { signal }).then(({ values }) => values),
+      : secrets.resolve({ attemptToken, references, requestKey }, { signal }).then(({ values }) => values),
     outputs.size === 0
       ? []
       : state

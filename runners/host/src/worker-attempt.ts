@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Clock } from "@xcloudflow/chassis/clock";
 import { decodeDocument, parseJson } from "@xcloudflow/model/parse-json";
 import { SecretText } from "@xcloudflow/model/secret-text";
 import type { TaskSpec } from "@xcloudflow/model/task-spec";
@@ -12,6 +14,7 @@ import { AttemptLostError } from "./engine-errors.ts";
 import { type EngineCommand, type EngineExit, runEngineProcess, type StopTimes } from "./engine-process-cli.ts";
 import type { EngineSpawner } from "./engine-spawner-cli.ts";
 import { traceEngine } from "./engine-tracing.ts";
+import { insist, PATIENCE_MS } from "./insist.ts";
 import type { ConfinedAttempt } from "./isolation.ts";
 import { unpackArchive } from "./module-archive.ts";
 import { SCRATCH_VARIABLE } from "./process-table-cli.ts";
@@ -24,6 +27,7 @@ import type { WorkerClients } from "./worker-clients.ts";
 export interface AttemptOptions {
   readonly spec: TaskSpec;
   readonly number: number;
+  readonly clock: Clock;
   readonly attemptToken: string;
   readonly clients: WorkerClients;
   readonly archives: ArchiveCache;
@@ -46,15 +50,20 @@ const MODULE_FOLDER = "module";
 /** The one object an engine works with; everything behind it is asked for when it is first needed. */
 export function createAttempt(options: AttemptOptions): Attempt {
   const { spec, clients, attemptToken, signal, scratch } = options;
+  const patiently = <T>(ask: () => Promise<T>): Promise<T> =>
+    insist({ clock: options.clock, signal, patience: PATIENCE_MS }, ask);
   const secrets = createSecretRedactor();
   secrets.add(new SecretText(attemptToken));
   const unpackModule = once(unpack);
-  const resolve = once(() => resolveReferences(spec, attemptToken, clients, secrets, signal));
+  const requestKey = randomBytes(32);
+  const resolve = once(() =>
+    patiently(() => resolveReferences(spec, attemptToken, clients, secrets, signal, requestKey)),
+  );
   const redactor = once(makeRedactor);
 
   async function unpack(): Promise<string> {
     const folder = join(scratch.path, MODULE_FOLDER);
-    const archive = await options.archives.get(spec.module.archive, signal);
+    const archive = await patiently(() => options.archives.get(spec.module.archive, signal));
     mkdirSync(folder, { mode: 0o700 });
     unpackArchive(archive, folder);
     return folder;
@@ -63,7 +72,7 @@ export function createAttempt(options: AttemptOptions): Attempt {
   async function makeRedactor(): Promise<ValueRedactor> {
     const key =
       options.redactionKeys.get(spec.tenant) ??
-      clients.state.redactionKey({ attemptToken }).then((answer) => answer.key);
+      patiently(() => clients.state.redactionKey({ attemptToken })).then((answer) => answer.key);
     options.redactionKeys.set(spec.tenant, key);
     try {
       return createValueRedactor(await key, secrets);
@@ -84,8 +93,8 @@ export function createAttempt(options: AttemptOptions): Attempt {
       password: new SecretText(attemptToken),
     },
     artefacts: {
-      get: (id) => getArtefact(clients.state, id, signal),
-      put: (kind, bytes) => putArtefact(clients.state, kind, spec.address, bytes, signal),
+      get: (id) => patiently(() => getArtefact(clients.state, id, signal)),
+      put: (kind, bytes) => patiently(() => putArtefact(clients.state, kind, spec.address, bytes, signal)),
     },
     log: (stream, text) => options.onLog(stream, secrets.text(text)),
     progress: (resource, action, message = "") =>
@@ -97,7 +106,8 @@ export function createAttempt(options: AttemptOptions): Attempt {
     async keepOutputs(outputs) {
       const values = await redactor();
       const marked = outputs.map((output) => (output.sensitive ? output : markSecret(output, values)));
-      const answer = await clients.state.putOutputs({ attemptToken, outputs: marked.map(encodeOutput) }, { signal });
+      const request = { attemptToken, outputs: marked.map(encodeOutput) };
+      const answer = await patiently(() => clients.state.putOutputs(request, { signal }));
       return decodeDocument(outputsSchema, answer.outputsDocument, `outputs of ${spec.address}`);
     },
     run(command: EngineCommand): Promise<EngineExit> {

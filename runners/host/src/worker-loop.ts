@@ -188,6 +188,7 @@ export function createWorker(options: WorkerOptions): Worker {
       const attempt = createAttempt({
         spec,
         number,
+        clock,
         attemptToken: assignment.attemptToken,
         clients: clientsOf(spec.tenant),
         archives: archivesOf(spec.tenant),

@@ -2,17 +2,19 @@ import { randomUUID } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CodedError } from "@xcloudflow/model/coded-error";
 import { sha256Hex } from "@xcloudflow/model/digest";
 import type { Attempt } from "@xcloudflow/runner-host/attempt";
 import type { EngineState } from "@xcloudflow/runner-host/engine";
-import { AttemptCanceledError, EngineFailedError } from "@xcloudflow/runner-host/engine-errors";
+import { AttemptCanceledError, type Effects, EngineFailedError } from "@xcloudflow/runner-host/engine-errors";
+import { isAway } from "@xcloudflow/runner-host/insist";
 import { z } from "zod";
 import { readPlanArchive } from "./plan-archive.ts";
 import { readLockHolder } from "./state-http-client.ts";
 import { installUnit, readInstalledState } from "./terraform-backend.ts";
 import { runTerraform, type TerraformExit } from "./terraform-cli.ts";
 import { isManaged, scratchFile, type TerraformContext, terraformEnvironment } from "./terraform-context.ts";
-import { failureOf, lockHeldError } from "./terraform-diagnostics.ts";
+import { type Diagnostic, failureOf, lockHeldError } from "./terraform-diagnostics.ts";
 import { PlanStaleError } from "./terraform-errors.ts";
 import { engineState } from "./terraform-state.ts";
 import { type TerraformUnit, variablesText } from "./terraform-unit.ts";
@@ -37,8 +39,9 @@ export async function applyPlan(
 
   const exit = await runApply(context, attempt, unit, path);
   const effects = exit.began ? "possible" : "none";
-  if (exit.code !== 0 && attempt.signal.aborted) throw new AttemptCanceledError(effects, attempt.signal.reason);
-  if (exit.code !== 0) {
+  const done = exit.code === 0 || onlyLockIsLeft(exit.diagnostics);
+  if (!done && attempt.signal.aborted) throw new AttemptCanceledError(effects, attempt.signal.reason);
+  if (!done) {
     const failure = failureOf(exit.diagnostics, {
       command: "apply",
       effects: exit.signal === null ? effects : "possible",
@@ -48,7 +51,16 @@ export async function applyPlan(
     });
     throw failure.code === "STATE_LOCK_HELD" && isManaged(unit) ? await nameHolder(context, attempt, failure) : failure;
   }
-  return engineState(await readInstalledState(context, attempt, unit));
+  return engineState(await afterEffects(attempt, () => readInstalledState(context, attempt, unit)));
+}
+
+/**
+ * Everything was done and stored, and then the state's lock could not be given back. It is the attempt's own, and the
+ * unit's next attempt takes it over.
+ */
+function onlyLockIsLeft(diagnostics: readonly Diagnostic[]): boolean {
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  return errors.length > 0 && errors.every(({ summary }) => /releasing the state lock/i.test(summary));
 }
 
 const lockInfoSchema = z.object({
@@ -88,12 +100,13 @@ async function fetchPlan(attempt: Attempt): Promise<string> {
 }
 
 /** Until terraform runs nothing can have been changed, whatever goes wrong; the host must know that for a retry. */
-async function beforeEffects<T>(attempt: Attempt, work: () => Promise<T>): Promise<T> {
+export async function beforeEffects<T>(attempt: Attempt, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (attempt.signal.aborted) throw new AttemptCanceledError("none", error);
     if (error instanceof EngineFailedError) throw error;
+    if (error instanceof CodedError && !isAway(error)) throw withEffects(error, "none");
     throw new EngineFailedError("APPLY_NOT_STARTED", "unavailable", {
       what: `the apply could not be started: ${error instanceof Error ? error.message : String(error)}`,
       hint: "nothing was changed; retry the run",
@@ -102,6 +115,22 @@ async function beforeEffects<T>(attempt: Attempt, work: () => Promise<T>): Promi
       cause: error,
     });
   }
+}
+
+/** Terraform has applied: whatever goes wrong from here on, another try of the same plan is not the answer. */
+async function afterEffects<T>(attempt: Attempt, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (attempt.signal.aborted) throw new AttemptCanceledError("possible", error);
+    throw error instanceof CodedError ? withEffects(error, "possible") : error;
+  }
+}
+
+function withEffects(error: CodedError, effects: Effects): EngineFailedError {
+  const { code, category, what, where, hint } = error;
+  const retryable = effects === "none" && error instanceof EngineFailedError && error.retryable;
+  return new EngineFailedError(code, category, { what, where, hint, effects, retryable, cause: error });
 }
 
 async function runApply(

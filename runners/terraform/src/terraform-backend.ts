@@ -1,4 +1,5 @@
 import type { Attempt } from "@xcloudflow/runner-host/attempt";
+import { insist, PATIENCE_MS } from "@xcloudflow/runner-host/insist";
 import { pullState } from "./state-http-client.ts";
 import { runTerraform } from "./terraform-cli.ts";
 import {
@@ -50,7 +51,9 @@ async function pullByTerraform(context: TerraformContext, attempt: Attempt, unit
 
 /** The engine's state as text, wherever it is kept; empty when there is none. The module must be installed. */
 export async function stateText(context: TerraformContext, attempt: Attempt, unit: TerraformUnit): Promise<string> {
-  return isManaged(unit) ? pullState(attempt.stateBackend, attempt.signal) : pullByTerraform(context, attempt, unit);
+  if (!isManaged(unit)) return pullByTerraform(context, attempt, unit);
+  const { signal, stateBackend } = attempt;
+  return insist({ clock: context.clock, signal, patience: PATIENCE_MS }, () => pullState(stateBackend, signal));
 }
 
 /** The current state, from a unit that was only opened. */

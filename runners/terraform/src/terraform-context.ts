@@ -46,10 +46,21 @@ export function terraformEnvironment(
           TF_HTTP_UNLOCK_ADDRESS: address,
           TF_HTTP_USERNAME: username,
           TF_HTTP_PASSWORD: password.reveal(),
+          ...BACKEND_PATIENCE,
         }
       : {}),
   };
 }
+
+/**
+ * Terraform's own two retries are over after three seconds, less than a database may take to come back; these are over
+ * after fifteen, within the time that an engine of a dead worker gets to write down what it could not store.
+ */
+const BACKEND_PATIENCE: Readonly<Record<string, string>> = {
+  TF_HTTP_RETRY_MAX: "6",
+  TF_HTTP_RETRY_WAIT_MIN: "1",
+  TF_HTTP_RETRY_WAIT_MAX: "3",
+};
 
 /**
  * For short commands that end before much garbage is worth collecting: saves about a quarter of their processor time.

@@ -154,7 +154,7 @@ export function failureOf(diagnostics: readonly Diagnostic[], context: FailureCo
   if (/^(?:Saved plan is stale|Saved plan does not match the given state)/.test(first.summary)) {
     return new PlanStaleError("PLAN_STALE", `terraform refuses the saved plan: ${first.summary}`);
   }
-  if (/state lock/i.test(first.summary)) return lockHeld(first);
+  if (/acquiring the state lock/i.test(first.summary)) return lockHeld(first);
   const known = KNOWN.find(({ when }) => when.test(text));
   const more = errors.length === 1 ? "" : ` (and ${errors.length - 1} more errors)`;
   const detail = first.detail === "" ? "" : `: ${first.detail.replaceAll(/\s*\n\s*/g, " ")}`;

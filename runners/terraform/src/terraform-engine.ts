@@ -8,7 +8,7 @@ import type { Attempt } from "@xcloudflow/runner-host/attempt";
 import type { Engine } from "@xcloudflow/runner-host/engine";
 import type { UserIsolationOptions } from "@xcloudflow/runner-host/user-isolation-cli";
 import { scanHcl } from "./hcl-scan.ts";
-import { applyPlan, findErroredState } from "./terraform-apply.ts";
+import { applyPlan, beforeEffects, findErroredState } from "./terraform-apply.ts";
 import { currentState } from "./terraform-backend.ts";
 import { detectTerraform, type TerraformBinary } from "./terraform-cli.ts";
 import type { TerraformContext } from "./terraform-context.ts";
@@ -95,9 +95,9 @@ export async function createTerraformEngine(options: TerraformEngineOptions): Pr
     programs: [...binaries.keys()],
     capabilities: { provisionalPlans: true, snapshots: true, keepsState: true },
     plan: async (attempt): Promise<UnitPlan> => planUnit(context, attempt, await open(attempt)),
-    apply: async (attempt) => applyPlan(context, attempt, await open(attempt)),
+    apply: async (attempt) => applyPlan(context, attempt, await beforeEffects(attempt, () => open(attempt))),
     // A saved destroy plan is a plan: what makes it one was decided, policed and approved when it was made.
-    destroy: async (attempt) => applyPlan(context, attempt, await open(attempt)),
+    destroy: async (attempt) => applyPlan(context, attempt, await beforeEffects(attempt, () => open(attempt))),
     detectDrift: async (attempt): Promise<readonly ResourceChange[]> =>
       planDrift(context, attempt, await open(attempt)),
     snapshot: async (attempt) => takeSnapshot(context, attempt, await open(attempt)),

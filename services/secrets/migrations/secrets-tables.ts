@@ -26,4 +26,5 @@ export interface ResolutionsTable {
   attempt: bigint;
   unit: string;
   resolved_at: Date;
+  request_digest: string | null;
 }

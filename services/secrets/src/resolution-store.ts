@@ -8,23 +8,42 @@ import type { SecretsContext } from "./secrets-context.ts";
 import { FencePassedError, SecretsDeliveredError } from "./secrets-errors.ts";
 import { accessEvent, secretsEvent } from "./secrets-events.ts";
 
-/** @throws {FencePassedError | SecretsDeliveredError} when the attempt may not ask (any more). */
-export async function checkAttempt(context: SecretsContext, claims: AttemptClaims): Promise<void> {
+/**
+ * @param requestDigest of the key that the request brings; undefined when it brings none.
+ * @throws {FencePassedError | SecretsDeliveredError} when the attempt may not ask (any more).
+ */
+export async function checkAttempt(
+  context: SecretsContext,
+  claims: AttemptClaims,
+  requestDigest: string | undefined,
+): Promise<void> {
   await context.database.transaction(tenantScope("secrets", claims.tenant, "check-attempt"), async (tx) => {
     await requireFence(tx, claims);
-    const known = await tx
-      .selectFrom("secrets.resolutions")
-      .select("task")
-      .where("task", "=", claims.task)
-      .where("attempt", "=", BigInt(claims.attempt))
-      .executeTakeFirst();
-    if (known !== undefined) throw new SecretsDeliveredError(claims.unit, claims.task, claims.attempt);
+    await requireUndelivered(tx, claims, requestDigest);
   });
+}
+
+/** Answers whether the same request was answered before. */
+async function requireUndelivered(
+  tx: Tx<SecretsTables>,
+  { unit, task, attempt }: AttemptClaims,
+  requestDigest: string | undefined,
+): Promise<boolean> {
+  const known = await tx
+    .selectFrom("secrets.resolutions")
+    .select("request_digest")
+    .where("task", "=", task)
+    .where("attempt", "=", BigInt(attempt))
+    .executeTakeFirst();
+  if (known === undefined) return false;
+  if (known.request_digest === null || known.request_digest !== requestDigest)
+    throw new SecretsDeliveredError(unit, task, attempt);
+  return true;
 }
 
 /**
  * Notes that the attempt is answered, with an event for each reference. What it is answered may leave the service only
- * after this: of two calls with one token, one fails here.
+ * after this: of two requests with one token, one fails here. The same request again is noted once.
  *
  * @throws {FencePassedError | SecretsDeliveredError}
  */
@@ -32,17 +51,24 @@ export async function recordDelivery(
   context: SecretsContext,
   claims: AttemptClaims,
   references: readonly string[],
+  requestDigest: string | undefined,
 ): Promise<void> {
   const { tenant, unit, task, attempt } = claims;
   await context.database.transaction(tenantScope("secrets", tenant, "record-delivery"), async (tx) => {
     await requireFence(tx, claims);
     const added = await tx
       .insertInto("secrets.resolutions")
-      .values({ task, attempt: BigInt(attempt), unit, resolved_at: context.clock.now() })
+      .values({
+        task,
+        attempt: BigInt(attempt),
+        unit,
+        resolved_at: context.clock.now(),
+        request_digest: requestDigest ?? null,
+      })
       .onConflict((conflict) => conflict.doNothing())
       .returning("task")
       .executeTakeFirst();
-    if (added === undefined) throw new SecretsDeliveredError(unit, task, attempt);
+    if (added === undefined && (await requireUndelivered(tx, claims, requestDigest))) return;
     await appendEvents(
       tx,
       "secrets",

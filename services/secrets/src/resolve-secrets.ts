@@ -1,6 +1,7 @@
 import { type AttemptClaims, verifyAttemptToken } from "@xcloudflow/chassis/attempt-token";
 import type { Caller } from "@xcloudflow/chassis/caller";
 import { CodedError } from "@xcloudflow/model/coded-error";
+import { sha256Hex } from "@xcloudflow/model/digest";
 import type { SecretText } from "@xcloudflow/model/secret-text";
 import { checkAttempt, recordDelivery, recordRefusal } from "./resolution-store.ts";
 import { createSecretLookup } from "./secret-lookup.ts";
@@ -8,9 +9,10 @@ import type { SecretsContext } from "./secrets-context.ts";
 import { AttemptNotEntitledError } from "./secrets-errors.ts";
 
 /**
- * The values an attempt's token names, given out once. They are read first and noted as delivered before they leave, so
- * that a secret that cannot be read costs the attempt nothing, and a second call gets nothing.
+ * The values an attempt's token names, given out to one request. They are read first and noted as delivered before they
+ * leave, so that a secret that cannot be read costs the attempt nothing, and a second request gets nothing.
  *
+ * @param requestKey by which the same request is known when its answer was lost; empty when it is not to be.
  * @throws {AttemptTokenInvalidError} when the token is forged or expired.
  * @throws {AttemptNotEntitledError} when it does not name one of the references.
  * @throws {FencePassedError | SecretsDeliveredError} when the attempt may not ask any more.
@@ -20,19 +22,26 @@ export async function resolveSecrets(
   caller: Caller,
   token: string,
   references: readonly string[],
+  requestKey: Uint8Array,
 ): Promise<readonly SecretText[]> {
+  const digest = requestKey.length === 0 ? undefined : digestOfRequest(requestKey, references);
   const claims = await verifyAttemptToken(context.attemptKey, token, context.clock.now());
   if (claims.tenant !== caller.tenant) throw new AttemptNotEntitledError(claims.unit, "act for another tenant");
   try {
     requireEntitled(claims, references);
-    await checkAttempt(context, claims);
+    await checkAttempt(context, claims, digest);
     const values = await readAll(context, claims.tenant, references);
-    await recordDelivery(context, claims, references);
+    await recordDelivery(context, claims, references, digest);
     return values;
   } catch (error) {
     if (error instanceof CodedError) await noteRefusal(context, claims, references, error);
     throw error;
   }
+}
+
+/** Of the references too: what was not asked for at first, and so not noted, is another request. */
+function digestOfRequest(key: Uint8Array, references: readonly string[]): string {
+  return sha256Hex(JSON.stringify([Buffer.from(key).toString("hex"), ...references]));
 }
 
 /** The caller must learn why it was refused, even when that could not be noted. */

@@ -11,8 +11,8 @@ import { actorOf } from "./secrets-events.ts";
 export function secretsRoutes(context: SecretsContext): (router: ConnectRouter) => void {
   const encoder = new TextEncoder();
   const implementation: ServiceImpl<typeof SecretsService> = {
-    async resolve({ attemptToken, references }, call) {
-      const values = await resolveSecrets(context, callerOf(call), attemptToken, references);
+    async resolve({ attemptToken, references, requestKey }, call) {
+      const values = await resolveSecrets(context, callerOf(call), attemptToken, references, requestKey);
       return { values: values.map((value) => encoder.encode(value.reveal())) };
     },
     async check({ references }, call) {

@@ -26,6 +26,14 @@ export declare type ResolveRequest = Message<"xcloudflow.secrets.v1.ResolveReque
    * @generated from field: repeated string references = 2;
    */
   references: string[];
+
+  /**
+   * Random, made by the worker for this one request: whoever knows it is answered again when the answer was lost on its
+   * way. Empty: a second call is always refused.
+   *
+   * @generated from field: bytes request_key = 3;
+   */
+  requestKey: Uint8Array;
 };
 
 /**
@@ -187,8 +195,8 @@ export declare const RaiseFenceResponseSchema: GenMessage<RaiseFenceResponse>;
  */
 export declare const SecretsService: GenService<{
   /**
-   * Values of references named in the attempt's token. A second call with the same token is refused
-   * (FAILED_PRECONDITION), as is a token whose fence was passed.
+   * Values of references named in the attempt's token. A second request with the same token is refused
+   * (FAILED_PRECONDITION), as is a token whose fence was passed; the same request again, known by its key, is answered.
    *
    * @generated from rpc xcloudflow.secrets.v1.SecretsService.Resolve
    */
