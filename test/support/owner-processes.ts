@@ -51,7 +51,12 @@ function isOwner(words: readonly string[], folder: string): boolean {
 
 /** Processes that belong to attempts of this control plane, living or not. */
 export function findEngines(folder: string): EngineProcess[] {
-  const mark = `XCF_SCRATCH=${join(folder, ".xcf", "scratch")}/`;
+  return findEnginesBelow(join(folder, ".xcf", "scratch"));
+}
+
+/** As `findEngines`, for a worker that keeps its attempts below `scratchRoot`. */
+export function findEnginesBelow(scratchRoot: string): EngineProcess[] {
+  const mark = `XCF_SCRATCH=${scratchRoot}/`;
   return listProcesses().flatMap(({ pid, group, state, words }) => {
     if (state === "Z") return [];
     const scratch = readText(`/proc/${pid}/environ`)
@@ -79,7 +84,12 @@ function unitOf(scratch: string): string | undefined {
 /** Stops the owner and whatever starts engines for it, so that what runs now stays what runs. */
 export async function freezeOwner(folder: string): Promise<FrozenOwner | undefined> {
   const pid = findOwner(folder);
-  if (pid === undefined || !signal(pid, "SIGSTOP")) return undefined;
+  return pid === undefined ? undefined : freezeWorker(pid, join(folder, ".xcf", "scratch"));
+}
+
+/** As `freezeOwner`, for a process that runs attempts below `scratchRoot`. */
+export async function freezeWorker(pid: number, scratchRoot: string): Promise<FrozenOwner | undefined> {
+  if (!signal(pid, "SIGSTOP")) return undefined;
   await stopped(pid);
   const spawners = childrenOf(pid).filter(({ words }) => words.some((word) => word.includes("serveSpawns")));
   for (const spawner of spawners) {
@@ -91,7 +101,7 @@ export async function freezeOwner(folder: string): Promise<FrozenOwner | undefin
     signal(pid, "SIGCONT");
   };
   const started = spawners.flatMap((spawner) => childrenOf(spawner.pid)).filter(({ state }) => state !== "Z");
-  const known = findEngines(folder);
+  const known = findEnginesBelow(scratchRoot);
   const unlisted = started
     .filter((child) => !known.some((engine) => engine.pid === child.pid))
     .map(({ pid: child, group }): EngineProcess => ({ pid: child, group, unit: undefined, verb: "" }));

@@ -1,0 +1,63 @@
+import type { Verdict } from "./ledger-judge.ts";
+import type { WatchedRun } from "./ledger-run.ts";
+import { isWorker, type Strike } from "./strikes.ts";
+
+/** Figures of a row of strikes, as docs/reliability.md keeps them. */
+export interface StrikeReport {
+  add(strikes: readonly Strike[], runs: readonly WatchedRun[]): void;
+  judged(verdict: Verdict): void;
+  /** After each kill of a service or server: until the run went on, in milliseconds. */
+  resumed(): readonly number[];
+  lines(): string[];
+}
+
+export function createReport(): StrikeReport {
+  const resumed: number[] = [];
+  const back: number[] = [];
+  const takenOver: number[] = [];
+  const stores: number[] = [];
+  const counts = new Map<string, number>();
+  const totals = { unsure: 0, doubled: 0 };
+
+  return {
+    add(strikes, runs) {
+      const moves = runs.flatMap((run) => run.moves);
+      for (const { kind, victim, at, held, back: answered } of strikes) {
+        const name = kind === "kill" ? `kill ${victim.replace(/-\d+$/, "")}` : kind;
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+        if (kind === "store") stores.push(answered);
+        if (kind === "kill") back.push(answered);
+        const goesOn = moves.find((move) => move.at > at);
+        if (kind === "kill" && goesOn !== undefined) resumed.push(goesOn.at - at);
+        if (!isWorker(victim)) continue;
+        for (const unit of held) {
+          const taken = moves.find((move) => move.at > at && move.unit === unit);
+          if (taken !== undefined) takenOver.push(taken.at - at);
+        }
+      }
+    },
+    judged({ unsure, doubled }) {
+      totals.unsure += unsure;
+      totals.doubled += doubled;
+    },
+    resumed: () => resumed,
+    lines: () => [
+      [...counts]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, count]) => `${count} × ${name}`)
+        .join(", "),
+      `${totals.unsure} units were hit inside an apply, all inspected; ${totals.doubled} of them have a line twice`,
+      `the run went on after a kill in ${spread(resumed)}`,
+      `what was killed answered again in ${spread(back)}`,
+      `work of a killed or frozen worker moved again in ${spread(takenOver)}`,
+      `everything was with NATS again after its store was lost in ${spread(stores)}`,
+    ],
+  };
+}
+
+function spread(milliseconds: readonly number[]): string {
+  const sorted = milliseconds.toSorted((a, b) => a - b);
+  const at = (share: number): string =>
+    ((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) / 1_000).toFixed(2);
+  return `p50 ${at(0.5)} s, p99 ${at(0.99)} s, most ${at(1)} s (${sorted.length})`;
+}
