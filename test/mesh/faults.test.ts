@@ -10,7 +10,7 @@ import { CAN_LIST_PROCESSES } from "../support/owner-processes.ts";
 import { poll } from "../support/poll.ts";
 import { judgeRun, ledgerUnits } from "./ledger-judge.ts";
 import { describeRun, planAll, startWatchedRun, type WatchedRun } from "./ledger-run.ts";
-import { readEventRecords, readStreams } from "./mesh-records.ts";
+import { readEventRecords, readLostApplies, readStreams } from "./mesh-records.ts";
 import { type PlannedStrike, planStrikes } from "./strike-plan.ts";
 import { createReport } from "./strike-report.ts";
 import { freeze, kill, loseStore, type Strike, victimsOf } from "./strikes.ts";
@@ -61,7 +61,12 @@ test(`${COUNTS.kill} kills, ${COUNTS.freeze} freezes and ${COUNTS.store} lost NA
       const applied = await apply.ended;
       assert.equal(applied.status, "succeeded", describeRun(applied));
       report.add(strikes, [plan, apply]);
-      report.judged(await judgeRun(ledger, applied, units, new Set(strikes.flatMap((strike) => strike.hit))));
+      const struck = new Set(strikes.map(({ pid }) => pid));
+      const lost = await readLostApplies(mesh, applied.id);
+      const byThemselves = lost.filter(({ worker }) => !struck.has(Number(worker.split("-").at(-1))));
+      const hit = new Set(strikes.flatMap((strike) => strike.hit));
+      const lapsed = new Set(byThemselves.map(({ unit }) => unit));
+      report.judged(await judgeRun(ledger, applied, units, { hit, lapsed }));
     } catch (error) {
       const told = strikes.map(({ kind, victim, hit }) => `${kind} ${victim} ${hit.join(" ")}`).join("\n");
       throw new Error(`seed ${SEED}, run ${generation}, after\n${told}`, { cause: error });

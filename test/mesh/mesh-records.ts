@@ -37,6 +37,17 @@ export async function readEventRecords(mesh: TestMesh): Promise<EventRecords> {
   });
 }
 
+/** Units of a run with an apply whose lease ran out, by the worker that had it: `apply-<host>-<pid>`. */
+export async function readLostApplies(mesh: TestMesh, run: string): Promise<{ unit: string; worker: string }[]> {
+  const rows = await queryMesh(
+    mesh,
+    `select attempt.unit, attempt.worker from orchestrator.attempt join orchestrator.task on task.id = attempt.task
+     where attempt.run = $1 and attempt.outcome = 'unknown' and task.kind = 'apply'`,
+    [run],
+  );
+  return rows.map((row) => ({ unit: String(row["unit"]), worker: String(row["worker"]) }));
+}
+
 const versionsSchema = z.array(z.record(z.string(), z.unknown()));
 
 /** Rows of one query that tests about stale writes need. */

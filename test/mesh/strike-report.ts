@@ -17,7 +17,7 @@ export function createReport(): StrikeReport {
   const takenOver: number[] = [];
   const stores: number[] = [];
   const counts = new Map<string, number>();
-  const totals = { unsure: 0, doubled: 0 };
+  const totals = { unsure: 0, doubled: 0, lapsed: 0 };
 
   return {
     add(strikes, runs) {
@@ -36,9 +36,10 @@ export function createReport(): StrikeReport {
         }
       }
     },
-    judged({ unsure, doubled }) {
+    judged({ unsure, doubled, lapsed }) {
       totals.unsure += unsure;
       totals.doubled += doubled;
+      totals.lapsed += lapsed;
     },
     resumed: () => resumed,
     lines: () => [
@@ -47,6 +48,7 @@ export function createReport(): StrikeReport {
         .map(([name, count]) => `${count} × ${name}`)
         .join(", "),
       `${totals.unsure} units were hit inside an apply, all inspected; ${totals.doubled} of them have a line twice`,
+      `${totals.lapsed} more lost their lease to a busy machine`,
       `the run went on after a kill in ${spread(resumed)}`,
       `what was killed answered again in ${spread(back)}`,
       `work of a killed or frozen worker moved again in ${spread(takenOver)}`,

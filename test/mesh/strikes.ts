@@ -13,6 +13,8 @@ export interface Strike {
   readonly kind: StrikeKind;
   /** `state-2`, `terraform-apply-1`, `postgres`, `nats`. */
   readonly victim: string;
+  /** Its process when it was struck. */
+  readonly pid: number;
   readonly at: number;
   /** Units whose engine was applying under the victim. */
   readonly hit: readonly string[];
@@ -44,7 +46,7 @@ export function victimsOf({ mesh }: TestMesh): string[] {
 /** SIGKILL, and until the supervisor has it running again. */
 export async function kill(mesh: TestMesh, victim: string): Promise<Strike> {
   const target = processOf(mesh, victim);
-  const { starts } = target;
+  const { starts, pid = 0 } = target;
   const engines = await strikeWorker(mesh, victim);
   const at = performance.now();
   if (engines === undefined) target.signal("SIGKILL");
@@ -54,7 +56,7 @@ export async function kill(mesh: TestMesh, victim: string): Promise<Strike> {
     AGAIN_MS,
   );
   await target.ready();
-  return { kind: "kill", victim, at, ...unitsOf(engines ?? []), back: performance.now() - at };
+  return { kind: "kill", victim, pid, at, ...unitsOf(engines ?? []), back: performance.now() - at };
 }
 
 /** A worker is stopped first, so that what its engines are at is what they were at when it died. */
@@ -96,7 +98,7 @@ export async function freeze(
     frozen.thaw();
     const thawed = performance.now();
     await processOf(mesh, victim).ready();
-    return { kind: "freeze", victim, at, ...unitsOf(frozen.engines), back: performance.now() - thawed };
+    return { kind: "freeze", victim, pid, at, ...unitsOf(frozen.engines), back: performance.now() - thawed };
   }
   return undefined;
 }
@@ -104,12 +106,12 @@ export async function freeze(
 /** NATS is killed and everything it kept is gone when it starts again. */
 export async function loseStore(mesh: TestMesh): Promise<Strike> {
   const { nats, folder } = mesh.mesh;
-  const { starts } = nats;
+  const { starts, pid = 0 } = nats;
   const at = performance.now();
   nats.signal("SIGKILL");
   await poll(
     async () => nats.pid,
-    (pid) => pid === undefined,
+    (now) => now === undefined,
     AGAIN_MS,
   );
   await rm(join(folder.path, "nats", "store"), { recursive: true, force: true });
@@ -119,7 +121,7 @@ export async function loseStore(mesh: TestMesh): Promise<Strike> {
     AGAIN_MS,
   );
   await nats.ready();
-  return { kind: "store", victim: "nats", at, hit: [], held: [], back: performance.now() - at };
+  return { kind: "store", victim: "nats", pid, at, hit: [], held: [], back: performance.now() - at };
 }
 
 export function scratchOf({ mesh }: TestMesh, worker: string): string {

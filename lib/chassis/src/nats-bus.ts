@@ -12,6 +12,7 @@ import { checkPattern, checkSubject, escapeSubjectToken, matchesSubject } from "
 import { traceHandler } from "./bus-tracing.ts";
 import { type Clock, pause } from "./clock.ts";
 import type { Logger } from "./logger.ts";
+import { untilCut } from "./nats-cut.ts";
 import { NatsStreamDiffersError } from "./nats-errors.ts";
 import { API_TIMEOUT_MS, declareStream, isStreamMissing, type StreamSpec } from "./nats-streams.ts";
 import { createNatsSubscription } from "./nats-subscription.ts";
@@ -56,12 +57,13 @@ export async function createNatsBus(options: NatsBusOptions): Promise<NatsBus> {
   const { connection, stream, clock } = options;
   const manager = await jetstreamManager(connection, { timeout: API_TIMEOUT_MS });
   const client = jetstream(connection, { timeout: API_TIMEOUT_MS });
+  const answered = untilCut(connection);
   const subscriptions = new Set<Subscription>();
   let closed = false;
   let declaring: Promise<StreamInfo> | undefined;
 
   function declare(): Promise<StreamInfo> {
-    declaring ??= declareStream(manager, stream).finally(() => {
+    declaring ??= answered(declareStream(manager, stream)).finally(() => {
       declaring = undefined;
     });
     return declaring;
@@ -70,7 +72,7 @@ export async function createNatsBus(options: NatsBusOptions): Promise<NatsBus> {
   async function publish(subject: string, message: BusMessage): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        await publishOnce(client, stream.name, subject, message);
+        await answered(publishOnce(client, stream.name, subject, message));
         return;
       } catch (error) {
         if (tries === PUBLISH_TRIES || closed || !isStreamGone(error)) throw new BusUnavailableError(subject, error);
