@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo mesh test check tools tools-all bench proto pack simulate clean
+.PHONY: help install demo mesh test check tools tools-all bench proto pack simulate faults clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ bench: tools ## figures of docs/performance.md, ours and the peers' that are pre
 
 simulate: install ## the simulator over many seeds: make simulate SEEDS=200000
 	@node test/simulation/main.ts $(SEEDS)
+
+faults: tools ## kill, freeze and rob a real mesh: make faults KILLS=100 FREEZES=20 STORES=10
+	@node tools/tools.ts build nats-server
+	@KILLS=$(or $(KILLS),100) FREEZES=$(or $(FREEZES),20) STORES=$(or $(STORES),10) \
+	  node --disable-warning=ExperimentalWarning --test test/mesh/*.test.ts
 
 proto: install ## generate the code of the contracts
 	@node tools/proto.ts
