@@ -8,6 +8,7 @@ import type { RequestGate } from "./edge-auth.ts";
 import { readCaller } from "./internal-caller-interceptor.ts";
 import { InternalError } from "./internal-error.ts";
 import { callerOfPeer, type PeerIdentity, readPeerIdentity } from "./peer-identity.ts";
+import { readUriNames } from "./peer-trust.ts";
 import { isOpenMethod } from "./permissions.ts";
 import type { AnyRequest } from "./rpc-handler.ts";
 
@@ -20,18 +21,14 @@ const namesOf = new WeakMap<object, readonly string[]>();
 export function peerContextValues(request: AnyRequest) {
   const socket = "stream" in request ? (request.stream.session?.socket ?? request.socket) : request.socket;
   const connection: object = "stream" in request ? (request.stream.session ?? socket) : socket;
-  const known = namesOf.get(connection) ?? readUriNames(socket);
+  const known = namesOf.get(connection) ?? namesOfPeer(socket);
   namesOf.set(connection, known);
   return createContextValues().set(peerNamesKey, known);
 }
 
-/** `subjectAltName` as OpenSSL prints it: `URI:spiffe://…, DNS:…`; names with commas or quotes are quoted, and never ours. */
-function readUriNames(socket: unknown): readonly string[] {
+function namesOfPeer(socket: unknown): readonly string[] {
   const raw = socket instanceof TLSSocket || hasPeer(socket) ? socket.getPeerCertificate().raw : undefined;
-  if (raw === undefined) return [];
-  return (new X509Certificate(raw).subjectAltName ?? "")
-    .split(", ")
-    .flatMap((name) => (name.startsWith("URI:") ? [name.slice("URI:".length)] : []));
+  return raw === undefined ? [] : readUriNames(new X509Certificate(raw).subjectAltName ?? "");
 }
 
 /** An HTTP/2 session hands out its socket behind a proxy that is no instance of its class. */

@@ -3,7 +3,8 @@ import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { CodedError } from "@xcloudflow/model/coded-error";
 import { type Clock, pause } from "./clock.ts";
-import type { MeshService } from "./peer-identity.ts";
+import { MESH_SERVICES, type MeshService } from "./peer-identity.ts";
+import { isTrustProblem, PeerUntrustedError, verifyService } from "./peer-trust.ts";
 import { MESSAGE_BYTES } from "./rpc-handler.ts";
 import type { TlsMaterial } from "./tls-files.ts";
 
@@ -45,12 +46,13 @@ export function createMeshTransport({ places, tls, clock }: MeshTransportOptions
     const service = serviceName(method);
     const known = transports.get(service);
     if (known !== undefined) return known;
-    const urls = new Map(Object.entries(places)).get(service) ?? [];
-    if (urls.length === 0) throw new ServicePlaceMissingError(service);
+    const member = MESH_SERVICES.find((name) => name === service);
+    const urls = member === undefined ? [] : (places[member] ?? []);
+    if (member === undefined || urls.length === 0) throw new ServicePlaceMissingError(service);
     const made = urls.map((baseUrl) =>
       createGrpcTransport({
         baseUrl,
-        nodeOptions: { ...tls, minVersion: "TLSv1.3" },
+        nodeOptions: { ...tls, minVersion: "TLSv1.3", checkServerIdentity: verifyService(member) },
         pingIntervalMs: PING_MS,
         readMaxBytes: MESSAGE_BYTES,
         writeMaxBytes: MESSAGE_BYTES,
@@ -70,19 +72,23 @@ export function createMeshTransport({ places, tls, clock }: MeshTransportOptions
   return {
     async unary(method, signal, timeoutMs, header, message, contextValues) {
       const all = transportsOf(method);
+      let resets = 0;
       for (let tries = 1; ; tries += 1) {
         try {
           return await next(all).unary(method, signal, timeoutMs, header, message, contextValues);
         } catch (error) {
           if (!isConnectionLost(error, signal)) throw error;
-          if (tries >= all.length + MORE_TRIES) throw unreachable(method, error);
+          resets += isReset(error) ? 1 : 0;
+          const most = isTrustProblem(error) ? all.length : all.length + MORE_TRIES;
+          // TLS 1.3 refuses a client's certificate after the handshake, and the alert may get lost in the hanging up.
+          if (tries >= most) throw resets === tries ? new PeerUntrustedError(serviceName(method)) : lost(method, error);
           await pause(clock, tries < all.length ? 0 : FIRST_PAUSE_MS * 2 ** (tries - all.length));
         }
       }
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
       const explain = (error: unknown): unknown =>
-        isConnectionLost(error, signal) ? unreachable(method, error) : error;
+        isConnectionLost(error, signal) ? lost(method, error) : error;
       try {
         const transport = next(transportsOf(method));
         const response = await transport.stream(method, signal, timeoutMs, header, input, contextValues);
@@ -107,7 +113,7 @@ function serviceName({ parent }: DescMethod): string {
   return parent.typeName.split(".")[1] ?? parent.typeName;
 }
 
-const CONNECTION_CODES: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Aborted, Code.Canceled, Code.Internal]);
+const CONNECTION_CODES: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Aborted, Code.Internal]);
 /** An answer that ends before its trailers: whoever sent it is gone. */
 const CUT_OFF = /^protocol error: missing (?:status|output message)/;
 
@@ -118,7 +124,16 @@ const CUT_OFF = /^protocol error: missing (?:status|output message)/;
 export function isConnectionLost(error: unknown, signal: AbortSignal | undefined): boolean {
   if (signal?.aborted === true || !(error instanceof ConnectError) || error.details.length > 0) return false;
   const broke = error.cause !== undefined || error.rawMessage.startsWith("http/2 stream closed");
-  return (broke && CONNECTION_CODES.has(error.code)) || CUT_OFF.test(error.rawMessage);
+  return isReset(error) || (broke && CONNECTION_CODES.has(error.code)) || CUT_OFF.test(error.rawMessage);
+}
+
+/** A connection that ends under a call resets it, which Connect takes for a cancelation; ours would be in the signal. */
+function isReset(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.Canceled;
+}
+
+function lost(method: DescMethod, cause: unknown): Error {
+  return isTrustProblem(cause) ? new PeerUntrustedError(serviceName(method), cause) : unreachable(method, cause);
 }
 
 function unreachable(method: DescMethod, cause: unknown): ConnectError {
