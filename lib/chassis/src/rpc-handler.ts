@@ -13,7 +13,7 @@ export type NodeHandler = (request: IncomingMessage, response: ServerResponse) =
 /** Connect's handler type: a request and a response of either HTTP version. */
 export type AnyHandler = ReturnType<typeof connectNodeAdapter>;
 export type AnyRequest = Parameters<AnyHandler>[0];
-type AnyResponse = Parameters<AnyHandler>[1];
+export type AnyResponse = Parameters<AnyHandler>[1];
 
 export interface RpcHandlerOptions {
   /** Services to serve. Health and reflection are added. */
@@ -27,8 +27,8 @@ export interface RpcHandlerOptions {
   readonly contextValues?: (request: AnyRequest) => ContextValues;
   /** Ends streams when it is aborted. */
   readonly shutdownSignal: AbortSignal;
-  /** For HTTP/1.1 requests that are no RPC. */
-  readonly fallback?: NodeHandler;
+  /** For requests that are no RPC. */
+  readonly fallback?: AnyHandler;
 }
 
 /** A message of 64 MiB passes: engine states and plans are that large; nothing larger is read into memory. */
@@ -48,7 +48,7 @@ export function createRpcHandler(options: RpcHandlerOptions): AnyHandler {
       writeMaxBytes: MESSAGE_BYTES,
       shutdownSignal,
       ...(contextValues === undefined ? {} : { contextValues }),
-      ...(fallback === undefined ? {} : { fallback: (request, response) => passOn(fallback, request, response) }),
+      ...(fallback === undefined ? {} : { fallback }),
     }),
   );
 }
@@ -100,11 +100,14 @@ function hangUp(request: AnyRequest, socket: AnyRequest["socket"]): void {
   socket.once("close", () => clearTimeout(cut));
 }
 
-function passOn(fallback: NodeHandler, request: AnyRequest, response: AnyResponse): void {
-  if (request instanceof IncomingMessage && response instanceof ServerResponse) {
-    fallback(request, response);
-  } else {
-    response.writeHead(404);
-    response.end();
-  }
+/** A handler of plain HTTP/1.1 where requests of both versions come in; over HTTP/2 there is nothing then. */
+export function overHttp1(handler: NodeHandler): AnyHandler {
+  return (request, response) => {
+    if (request instanceof IncomingMessage && response instanceof ServerResponse) {
+      handler(request, response);
+    } else {
+      response.writeHead(404);
+      response.end();
+    }
+  };
 }

@@ -8,7 +8,7 @@ import { loggingInterceptor } from "./logging-interceptor.ts";
 import type { Routes } from "./memory-transport.ts";
 import { meshGate, peerContextValues } from "./mesh-peer.ts";
 import { permissionInterceptor } from "./permission-interceptor.ts";
-import { createRpcHandler, type NodeHandler, servicesOf } from "./rpc-handler.ts";
+import { createRpcHandler, type NodeHandler, overHttp1, servicesOf } from "./rpc-handler.ts";
 import type { InterceptorOptions } from "./server-interceptors.ts";
 import type { TlsMaterial } from "./tls-files.ts";
 import { serverTracingInterceptor } from "./tracing-interceptor.ts";
@@ -59,7 +59,7 @@ export async function serveMesh(options: ServeMeshOptions): Promise<MeshServer> 
       gate: meshGate(trustDomain),
       contextValues: peerContextValues,
       shutdownSignal: shutdown.signal,
-      ...(fallback === undefined ? {} : { fallback }),
+      ...(fallback === undefined ? {} : { fallback: overHttp1(fallback) }),
     }),
   );
   server.on("tlsClientError", (error) => logger.warn("a connection was refused", { error: error.message }));

@@ -1,13 +1,13 @@
-import { createServer as createHttp1Server } from "node:http";
-import { createServer as createHttp2Server, createSecureServer } from "node:http2";
-import { createServer as createSocketServer, type Server, type Socket } from "node:net";
+import { createSecureServer } from "node:http2";
+import type { Socket } from "node:net";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { type Authenticate, edgeAuthGate } from "./edge-auth.ts";
+import { createEitherHttpServer, type DrainedServer } from "./either-http-server.ts";
 import { createHealthBoard } from "./health.ts";
-import { HTTP2_LIMITS } from "./http2-server.ts";
+import { HTTP2_LIMITS, trackSessions } from "./http2-server.ts";
 import { type ListenAddress, listen } from "./listen.ts";
 import type { Routes } from "./memory-transport.ts";
-import { type AnyHandler, createRpcHandler, type NodeHandler, servicesOf } from "./rpc-handler.ts";
+import { type AnyHandler, createRpcHandler, servicesOf } from "./rpc-handler.ts";
 
 export interface ServePublicOptions {
   readonly routes: readonly Routes[];
@@ -17,9 +17,12 @@ export interface ServePublicOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** The public certificate; without it, whoever stands in front ends TLS. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
-  /** HTTP/1.1 requests that are no RPC. */
-  readonly fallback: NodeHandler;
+  /** Requests of either HTTP version that are no RPC. */
+  readonly fallback: AnyHandler;
+  /** How long `close` lets running calls end; milliseconds, default 5,000. */
   readonly graceMs?: number;
+  /** How long a connection in clear text may take to say which HTTP it speaks; milliseconds, default 20,000. */
+  readonly firstBytesMs?: number;
 }
 
 export interface PublicServer {
@@ -28,8 +31,7 @@ export interface PublicServer {
 }
 
 const GRACE_MS = 5_000;
-/** How an HTTP/2 connection begins (RFC 9113, 3.4); no HTTP/1.1 request can begin so. */
-const PREFACE = Buffer.from("PRI * HTTP/2.0");
+const FIRST_BYTES_MS = 20_000;
 
 /**
  * The mesh's public edge: gRPC, Connect, Connect-JSON and Terraform's state backend on one port, over HTTP/2 and 1.1.
@@ -48,7 +50,10 @@ export async function servePublic(options: ServePublicOptions): Promise<PublicSe
     shutdownSignal: shutdown.signal,
     fallback,
   });
-  const server = tls === undefined ? createClearServer(handler) : createTlsServer(tls, handler);
+  const { server, endIdle } =
+    tls === undefined
+      ? createEitherHttpServer(handler, options.firstBytesMs ?? FIRST_BYTES_MS)
+      : createTlsServer(tls, handler);
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
@@ -60,6 +65,7 @@ export async function servePublic(options: ServePublicOptions): Promise<PublicSe
     health.shutDown();
     shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
     const ended = new Promise((resolve) => server.close(resolve));
+    endIdle();
     const cut = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, graceMs);
@@ -69,23 +75,14 @@ export async function servePublic(options: ServePublicOptions): Promise<PublicSe
   return { address, close: () => (closing ??= close()) };
 }
 
-function createTlsServer(tls: { readonly cert: Buffer; readonly key: Buffer }, handler: AnyHandler): Server {
-  return createSecureServer({ ...HTTP2_LIMITS, ...tls, allowHTTP1: true, minVersion: "TLSv1.2" }, handler);
-}
-
-/** Clear text says with its first bytes which HTTP it is. */
-function createClearServer(handler: AnyHandler): Server {
-  const http2 = createHttp2Server(HTTP2_LIMITS, handler);
-  const http1 = createHttp1Server(handler);
-  return createSocketServer((socket) => {
-    socket.on("error", () => socket.destroy());
-    socket.once("readable", () => {
-      const first: unknown = socket.read();
-      if (!Buffer.isBuffer(first)) return;
-      socket.unshift(first);
-      const length = Math.min(first.length, PREFACE.length);
-      const server = first.subarray(0, length).equals(PREFACE.subarray(0, length)) ? http2 : http1;
-      server.emit("connection", socket);
-    });
-  });
+function createTlsServer(tls: { readonly cert: Buffer; readonly key: Buffer }, handler: AnyHandler): DrainedServer {
+  const options = { ...HTTP2_LIMITS, ...tls, allowHTTP1: true, minVersion: "TLSv1.2", keepAlive: true } as const;
+  const server = createSecureServer(options, handler);
+  const sessions = trackSessions(server);
+  return {
+    server,
+    endIdle() {
+      for (const session of sessions) session.close();
+    },
+  };
 }

@@ -4,10 +4,11 @@ import type { Interceptor } from "@connectrpc/connect";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Authenticate, edgeAuthGate } from "./edge-auth.ts";
 import { createHealthBoard, type HealthBoard } from "./health.ts";
+import { HTTP1_LIMITS } from "./http1-server.ts";
 import { HTTP2_LIMITS, trackSessions } from "./http2-server.ts";
 import { type ListenAddress, listen } from "./listen.ts";
 import type { Routes } from "./memory-transport.ts";
-import { type AnyHandler, createRpcHandler, type NodeHandler, servicesOf } from "./rpc-handler.ts";
+import { type AnyHandler, createRpcHandler, type NodeHandler, overHttp1, servicesOf } from "./rpc-handler.ts";
 
 export type { NodeHandler } from "./rpc-handler.ts";
 
@@ -33,10 +34,6 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-const HEADER_BYTES = 32 * 1024;
-const HEADERS_MS = 20_000;
-const REQUEST_MS = 10 * 60_000;
-const KEEP_ALIVE_MS = 75_000;
 const GRACE_MS = 5_000;
 
 /**
@@ -54,18 +51,10 @@ export async function serveRoutes(options: ServeOptions): Promise<RunningServer>
       interceptors: options.interceptors,
       gate: edgeAuthGate(options.authenticate),
       shutdownSignal: shutdown.signal,
-      ...(fallback === undefined ? {} : { fallback }),
+      ...(fallback === undefined ? {} : { fallback: overHttp1(fallback) }),
     });
   const http2 = createHttp2Server(HTTP2_LIMITS, handler());
-  const http1 = createServer(
-    {
-      maxHeaderSize: HEADER_BYTES,
-      headersTimeout: HEADERS_MS,
-      requestTimeout: REQUEST_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-    },
-    handler(options.http.fallback),
-  );
+  const http1 = createServer(HTTP1_LIMITS, handler(options.http.fallback));
   const sessions = trackSessions(http2);
   const grpc = await listen(http2, options.grpc);
   let http: ListenAddress;
