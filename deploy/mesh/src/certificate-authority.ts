@@ -1,6 +1,7 @@
 import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";
 import {
+  AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
@@ -8,6 +9,7 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
@@ -46,6 +48,7 @@ export async function createCertificateAuthority(now: Date): Promise<Certificate
       extensions: [
         new BasicConstraintsExtension(true, 0, true),
         new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+        await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
       ],
     },
     webcrypto,
@@ -91,6 +94,8 @@ async function authorityOf(
             new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
             new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
             new SubjectAlternativeNameExtension(names),
+            await SubjectKeyIdentifierExtension.create(own.publicKey, false, webcrypto),
+            await AuthorityKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
           ],
         },
         webcrypto,

@@ -19,7 +19,7 @@ export const placeList = z.string().transform((text, context) => {
   const urls = text.split(",").map((url) => url.trim());
   for (const url of urls) {
     const parsed = URL.parse(url);
-    if (parsed?.protocol === "https:" && parsed.pathname === "/" && parsed.search === "") continue;
+    if (parsed !== null && `${parsed.origin}/` === parsed.href && parsed.protocol === "https:") continue;
     context.addIssue({ code: "custom", message: "must be https://host:port, or several separated by commas" });
     return z.NEVER;
   }

@@ -24,9 +24,10 @@ export interface ProbeServer {
  */
 export async function serveProbes({ host, port, notReady, metrics }: ProbeOptions): Promise<ProbeServer> {
   const server = createServer((request, response) => {
-    if (request.url === "/metrics" && metrics !== undefined) return metrics(request, response);
-    const reason = request.url === "/readyz" ? notReady() : undefined;
-    const known = request.url === "/livez" || request.url === "/readyz";
+    const [path] = (request.url ?? "").split("?");
+    if (path === "/metrics" && metrics !== undefined) return metrics(request, response);
+    const reason = path === "/readyz" ? notReady() : undefined;
+    const known = path === "/livez" || path === "/readyz";
     const status = !known ? 404 : reason === undefined ? 200 : 503;
     response.writeHead(status, { "content-type": "text/plain; charset=utf-8" });
     response.end(`${known ? (reason ?? "ok") : "not found"}\n`);

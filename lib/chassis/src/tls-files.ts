@@ -13,7 +13,7 @@ export class TlsFilesUnusableError extends CodedError {
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
-  /** The authority that every member's certificate comes from. */
+  /** The authority that every member's certificate comes from; while it changes, the old one and the new one. */
   readonly ca: string;
 }
 
@@ -33,12 +33,12 @@ export async function readTlsFiles(files: TlsFiles, now: Date): Promise<TlsMater
   const [cert, key, ca] = await Promise.all([files.cert, files.key, files.ca].map(readPem));
   if (cert === undefined || key === undefined || ca === undefined) throw new Error("three paths give three files");
   const certificate = parse(files.cert, "certificate", () => new X509Certificate(cert));
-  const authority = parse(files.ca, "certificate", () => new X509Certificate(ca));
+  const authorities = parse(files.ca, "certificate", () => readAuthorities(ca));
   const privateKey = parse(files.key, "private key", () => createPrivateKey(key));
   const reissue = "issue the member's certificate again; docs/deploying.md says how";
   if (!certificate.checkPrivateKey(privateKey))
     throw new TlsFilesUnusableError(files.key, `the key is not the one of ${files.cert}`, reissue);
-  if (!certificate.checkIssued(authority) || !certificate.verify(authority.publicKey))
+  if (!authorities.some((authority) => certificate.checkIssued(authority) && certificate.verify(authority.publicKey)))
     throw new TlsFilesUnusableError(files.cert, `the certificate was not issued by ${files.ca}`, reissue);
   if (now < certificate.validFromDate || now > certificate.validToDate)
     throw new TlsFilesUnusableError(
@@ -55,6 +55,14 @@ async function readPem(path: string): Promise<Buffer> {
   } catch (cause) {
     throw new TlsFilesUnusableError(path, "the file cannot be read", "check its path, owner and mode", cause);
   }
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+function readAuthorities(pem: Buffer): X509Certificate[] {
+  const texts = pem.toString("latin1").match(PEM_CERTIFICATE) ?? [];
+  // Without any, the parser says what is wrong.
+  return (texts.length === 0 ? [pem] : texts).map((text) => new X509Certificate(text));
 }
 
 function parse<T>(path: string, what: string, read: () => T): T {
