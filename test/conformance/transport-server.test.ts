@@ -80,7 +80,12 @@ describe("a served process", () => {
     assert.ok(list?.case === "listServicesResponse");
     assert.deepEqual(
       list.value.service.map(({ name }) => name),
-      ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "xcloudflow.api.v1.ApiService"],
+      [
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "xcloudflow.api.v1.ApiService",
+      ],
     );
     for (const symbol of [
       "xcloudflow.api.v1.ApiService",

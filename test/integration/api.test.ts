@@ -299,6 +299,7 @@ forEachDatabase("the public edge", [apiSchema, auditSchema], (fixture) => {
     assert.deepEqual(listed.stdout.trim().split("\n"), [
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
+      "grpc.reflection.v1alpha.ServerReflection",
       "xcloudflow.api.v1.ApiService",
       "xcloudflow.audit.v1.AuditService",
       "xcloudflow.orchestrator.v1.OrchestratorService",

@@ -1,10 +1,11 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { createClient } from "@connectrpc/connect";
+import { createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { type Client, credentials, loadPackageDefinition, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
 import type { ListenAddress } from "@xcloudflow/chassis/listen";
+import type { TlsMaterial } from "@xcloudflow/chassis/tls-files";
 import { ServerReflection } from "@xcloudflow/proto/grpc/reflection/v1/reflection_pb";
 import { execa } from "execa";
 import { z } from "zod";
@@ -31,22 +32,30 @@ export interface GrpcJsClient {
   close(): void;
 }
 
+/** How a member of the mesh calls: with a certificate, and headers of its own instead of a token. */
+export interface MemberCredentials {
+  readonly tls: TlsMaterial;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** A client of the reference implementation for Node that learns the service by reflection alone. */
 export async function grpcJsClient(
   { host, port, url }: ListenAddress,
   token: string,
   service: string,
+  member?: MemberCredentials,
 ): Promise<GrpcJsClient> {
-  const definition = loadFileDescriptorSetFromBuffer(Buffer.from(await describe(url, token, service)), {
-    longs: String,
-  });
+  const headers = member?.headers ?? { authorization: `Bearer ${token}` };
+  const nodeOptions = member === undefined ? {} : { ...member.tls };
+  const set = await describe(createGrpcTransport({ baseUrl: url, nodeOptions }), headers, service);
+  const definition = loadFileDescriptorSetFromBuffer(Buffer.from(set), { longs: String, bytes: String });
   const found = service
     .split(".")
     .reduce<unknown>((at, part) => (isObject(at) ? at[part] : undefined), loadPackageDefinition(definition));
   if (!isConstructor(found)) throw new Error(`reflection describes no ${service}`);
-  const client = new found(`${host}:${port}`, credentials.createInsecure());
+  const client = new found(`${host}:${port}`, credentialsOf(member));
   const metadata = new Metadata();
-  metadata.set("authorization", `Bearer ${token}`);
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
   const methodOf = (name: string) => {
     const known = definition[service];
     const method = isObject(known) ? known[name] : undefined;
@@ -94,12 +103,22 @@ const methodSchema = z.object({
   responseDeserialize: z.custom<Deserialize>((value) => typeof value === "function"),
 });
 
-async function describe(url: string, token: string, service: string): Promise<Uint8Array> {
-  const client = createClient(ServerReflection, createGrpcTransport({ baseUrl: url }));
+function credentialsOf(member: MemberCredentials | undefined): ReturnType<typeof credentials.createInsecure> {
+  if (member === undefined) return credentials.createInsecure();
+  const { ca, key, cert } = member.tls;
+  return credentials.createSsl(ca, key, cert);
+}
+
+async function describe(
+  transport: Transport,
+  headers: Readonly<Record<string, string>>,
+  service: string,
+): Promise<Uint8Array> {
+  const client = createClient(ServerReflection, transport);
   async function* ask() {
     yield { messageRequest: { case: "fileContainingSymbol" as const, value: service } };
   }
-  const answers = client.serverReflectionInfo(ask(), { headers: { authorization: `Bearer ${token}` } });
+  const answers = client.serverReflectionInfo(ask(), { headers });
   for await (const { messageResponse } of answers) {
     if (messageResponse.case !== "fileDescriptorResponse") break;
     const file = messageResponse.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));

@@ -1,11 +1,13 @@
-import { createRegistry, type DescFile, type DescService, type Registry, toBinary } from "@bufbuild/protobuf";
+import { create, createRegistry, type DescFile, type DescService, type Registry, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectRouter } from "@connectrpc/connect";
 import {
   ServerReflection,
   type ServerReflectionRequest,
   type ServerReflectionResponse,
+  ServerReflectionResponseSchema,
 } from "@xcloudflow/proto/grpc/reflection/v1/reflection_pb";
+import { alphaReflection, alphaReflectionRoutes } from "./reflection-alpha.ts";
 
 type Response = Pick<ServerReflectionResponse, "validHost" | "originalRequest"> & {
   readonly messageResponse: MessageInit;
@@ -25,20 +27,22 @@ interface Files {
 }
 
 /**
- * grpc.reflection.v1: lets grpcurl and other tools list and call the services without a proto file.
+ * grpc.reflection.v1 and v1alpha: lets grpcurl and other tools list and call the services without a proto file.
  *
  * @param services what the server serves; they and all that they import can be asked for.
  */
 export function reflectionRoutes(services: readonly DescService[]): (router: ConnectRouter) => void {
-  const served = [...services, ServerReflection];
+  const served = [...services, ServerReflection, alphaReflection];
   const all = withImports(served.map(({ file }) => file));
   const files: Files = { all, types: createRegistry(...all) };
-  return (router) =>
-    void router.service(ServerReflection, {
-      async *serverReflectionInfo(requests) {
-        for await (const request of requests) yield answer(request, files, served);
-      },
-    });
+  async function* serverReflectionInfo(requests: AsyncIterable<ServerReflectionRequest>) {
+    for await (const request of requests) yield create(ServerReflectionResponseSchema, answer(request, files, served));
+  }
+  const routeAlpha = alphaReflectionRoutes(serverReflectionInfo);
+  return (router) => {
+    router.service(ServerReflection, { serverReflectionInfo });
+    routeAlpha(router);
+  };
 }
 
 function answer(request: ServerReflectionRequest, files: Files, served: readonly DescService[]): Response {
