@@ -95,7 +95,7 @@ async function authorityOf(
             new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
             new SubjectAlternativeNameExtension(names),
             await SubjectKeyIdentifierExtension.create(own.publicKey, false, webcrypto),
-            await AuthorityKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+            await AuthorityKeyIdentifierExtension.create(root.publicKey, false, webcrypto),
           ],
         },
         webcrypto,

@@ -4,6 +4,7 @@ import { type Clock, pause } from "@xcloudflow/chassis/clock";
 import type { Logger } from "@xcloudflow/chassis/logger";
 import type { TaskPrompts } from "@xcloudflow/chassis/task-prompts";
 import { inTraceOf } from "@xcloudflow/chassis/tracing";
+import { CodedError } from "@xcloudflow/model/coded-error";
 import { decodeDocument, encodeDocument } from "@xcloudflow/model/parse-json";
 import type { TaskResult } from "@xcloudflow/model/task-result";
 import { type TaskSpec, taskSpecSchema } from "@xcloudflow/model/task-spec";
@@ -114,10 +115,16 @@ export function createWorker(options: WorkerOptions): Worker {
   let stopped: (() => Error) | undefined;
 
   async function work(assignment: Assignment): Promise<void> {
-    const spec = decodeDocument(taskSpecSchema, assignment.specDocument, `task ${assignment.task}`);
     const number = Number(assignment.attempt);
     const ending = new AbortController();
     const news = createNewsBuffer(clock);
+    let spec: TaskSpec;
+    try {
+      spec = decodeDocument(taskSpecSchema, assignment.specDocument, `task ${assignment.task}`);
+    } catch (error) {
+      logger.error("a task cannot be read", { task: assignment.task, unit: assignment.unit, error });
+      return await report(assignment.tenant || options.tenant, assignment, unreadable(error), news);
+    }
     const leases = leasesOf(spec.tenant);
     running.add(ending);
     if (stopped !== undefined) ending.abort(stopped());
@@ -368,6 +375,16 @@ function failedBeforeStart(error: unknown): TaskResult {
     effects: "none",
     retryable: !missing,
   };
+}
+
+/** A newer orchestrator's task, perhaps: another worker may be able to read it. */
+function unreadable(error: unknown): TaskResult {
+  const failure = {
+    code: "TASK_UNREADABLE",
+    message: error instanceof CodedError ? error.message : String(error),
+    hint: "run workers and services of the same version",
+  };
+  return { kind: "failed", failure, effects: "none", retryable: true };
 }
 
 /** One of each, made when it is first asked for. */

@@ -1,11 +1,13 @@
 import { create } from "@bufbuild/protobuf";
 import { as, EVERY_TENANT, serviceCaller } from "@xcloudflow/chassis/caller";
 import { inChildSpan, inTraceOf } from "@xcloudflow/chassis/tracing";
-import { parseJson } from "@xcloudflow/model/parse-json";
+import { CodedError } from "@xcloudflow/model/coded-error";
+import { decodeDocument } from "@xcloudflow/model/parse-json";
 import { type TaskSpec, taskSpecSchema } from "@xcloudflow/model/task-spec";
 import { type Assignment, AssignmentSchema } from "@xcloudflow/proto/runner/v1/runner_pb";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
 import { offerTopic, performCommands } from "./perform-commands.ts";
+import { acceptReport } from "./report-task.ts";
 import type { TaskRow } from "./rows.ts";
 import { claimTask, raisesFence } from "./task-decision.ts";
 import { referencesOf } from "./task-specs.ts";
@@ -39,12 +41,16 @@ export async function waitForTask(
         signal,
       ),
     );
+    let unreadable = false;
     for (const tenant of served === EVERY_TENANT ? await tenantsInTurn(context, query) : [served]) {
       const claimed = await claim(context, tenant, query);
       if (claimed === undefined) continue;
       if (served === EVERY_TENANT) context.lastServed.tenant = tenant;
-      return assign(context, tenant, claimed);
+      const assignment = await assign(context, tenant, query.worker, claimed);
+      if (assignment !== undefined) return assignment;
+      unreadable = true;
     }
+    if (unreadable) continue;
     if (context.clock.now().getTime() >= deadline || signal.aborted) return undefined;
     await Promise.race(topics);
   }
@@ -109,8 +115,23 @@ async function claim(context: OrchestratorContext, tenant: string, query: ClaimQ
   return claimed.task;
 }
 
-async function assign(context: OrchestratorContext, tenant: string, task: TaskRow): Promise<Assignment> {
-  const spec = taskSpecSchema.parse(parseJson(task.spec, `task ${task.id}`));
+/** `undefined` for a task that cannot be read, which ends here: no worker could do anything with it. */
+async function assign(
+  context: OrchestratorContext,
+  tenant: string,
+  worker: string,
+  task: TaskRow,
+): Promise<Assignment | undefined> {
+  let spec: TaskSpec;
+  try {
+    spec = decodeDocument(taskSpecSchema, new TextEncoder().encode(task.spec), `task ${task.id}`);
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    const failure = { code: "TASK_UNREADABLE", message: error.message, hint: "cancel the run and plan again" };
+    const result = { kind: "failed", failure, effects: "none", retryable: false } as const;
+    await acceptReport(context, tenant, { worker, task: task.id, attempt: task.attempt, result, lines: [] });
+    return undefined;
+  }
   const attributes = { "xcf.task": task.id, "xcf.unit": task.unit, "xcf.attempt": task.attempt };
   return inTraceOf(spec.traceparent, () =>
     inChildSpan("assign task", { attributes }, () => prepareAssignment(context, tenant, task, spec)),

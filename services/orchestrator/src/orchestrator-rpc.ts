@@ -2,8 +2,9 @@ import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import { as, callerOf, EVERY_TENANT } from "@xcloudflow/chassis/caller";
 import { checkEnvironment, environmentOf } from "@xcloudflow/chassis/environment-permissions";
+import { CodedError } from "@xcloudflow/model/coded-error";
 import { decodeDocument } from "@xcloudflow/model/parse-json";
-import { taskResultSchema } from "@xcloudflow/model/task-result";
+import { type TaskResult, taskResultSchema } from "@xcloudflow/model/task-result";
 import {
   ListChangeSetsResponse_SummarySchema,
   OrchestratorService,
@@ -15,7 +16,7 @@ import { guardChangeSet, guardRun, guardStart, listable } from "./environment-gu
 import { findChangeSetRow } from "./find-change-set.ts";
 import { governingCommits } from "./governing-commits.ts";
 import type { OrchestratorContext } from "./orchestrator-context.ts";
-import { acceptHeartbeat, acceptReport } from "./report-task.ts";
+import { acceptHeartbeat, acceptReport, acceptUnreadableReport } from "./report-task.ts";
 import { retryRun } from "./retry-run.ts";
 import type { RunRow } from "./rows.ts";
 import { viewRun } from "./run-view.ts";
@@ -192,8 +193,15 @@ export function createOrchestratorRpc(context: OrchestratorContext): ServiceImpl
     },
     async reportTask({ worker, task, attempt, resultDocument, lines }, handler) {
       const { tenant } = callerOf(handler);
-      const result = decodeDocument(taskResultSchema, resultDocument, `the result of ${task}`);
-      await acceptReport(context, tenant, { worker, task, attempt: Number(attempt), result, lines });
+      const report = { worker, task, attempt: Number(attempt), lines };
+      let result: TaskResult;
+      try {
+        result = decodeDocument(taskResultSchema, resultDocument, `the result of ${task}`);
+      } catch (error) {
+        if (error instanceof CodedError) await acceptUnreadableReport(context, tenant, report, error.what);
+        throw error;
+      }
+      await acceptReport(context, tenant, { ...report, result });
       return {};
     },
     async getGoverningCommit({ repository }, handler) {

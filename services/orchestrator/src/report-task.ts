@@ -10,6 +10,7 @@ import {
   expireLease,
   type HeartbeatVerdict,
   hasEffects,
+  MAX_UNKNOWN,
   type ReportView,
   renewLease,
   reportTask,
@@ -63,6 +64,29 @@ export async function acceptReport(context: OrchestratorContext, tenant: string,
   });
   if (measured !== undefined) countAttempt(context, measured, report.result.kind);
   performCommands(context, tenant, commands);
+}
+
+/**
+ * Ends an attempt whose result cannot be read. What only reads is tried again, by a worker of another version perhaps; what
+ * may have changed the world keeps its lease to the end, and is inspected then.
+ */
+export async function acceptUnreadableReport(
+  context: OrchestratorContext,
+  tenant: string,
+  report: Omit<AttemptReport, "result">,
+  reason: string,
+): Promise<void> {
+  const task = await context.store.transact(tenant, "look-at-reported-task", (tx) => tx.peekTask(report.task));
+  if (task === undefined || hasEffects(task.kind)) return;
+  const failure = {
+    code: "RESULT_UNREADABLE",
+    message: `the result of worker ${report.worker} cannot be read: ${reason}`,
+    hint: "run workers and services of the same version",
+  };
+  await acceptReport(context, tenant, {
+    ...report,
+    result: { kind: "failed", failure, effects: "none", retryable: true },
+  });
 }
 
 function refuseLate({ task, attempt }: AttemptReport): LeaseLostError {
@@ -188,7 +212,10 @@ export async function sweepLeases(context: OrchestratorContext, tenant: string, 
       lost = undefined;
       const view = await loadView(tx, id, "current", true);
       if (view?.task.status !== "leased" || (view.task.leaseExpiresAt ?? "") >= before) return [];
-      const decision = expireLease(view, context.clock.now().toISOString());
+      const unknown = (await tx.attempts(view.task.unit, MAX_UNKNOWN * 4)).filter(
+        ({ run, outcome }) => run === view.run.id && outcome === "unknown",
+      );
+      const decision = expireLease(view, context.clock.now().toISOString(), unknown.length);
       await tx.write(decision.changes);
       lost = { task: view.task, attempt: view.attempt };
       return decision.commands;

@@ -12,6 +12,7 @@ import {
   hasEffects,
   MAX_LOST,
   MAX_TRIES,
+  MAX_UNKNOWN,
   type ReportView,
   renewLease,
   reportTask,
@@ -79,6 +80,14 @@ describe("a lost lease", () => {
     const statusAfter = (tries: number) => rows(expireLease(leased("plan", { tries }), NOW)).task?.status;
     assert.deepEqual([statusAfter(MAX_LOST - 1), statusAfter(MAX_LOST)], ["queued", "lost"]);
     assert.equal(rows(expireLease(leased("plan", { tries: MAX_LOST }), NOW)).step?.status, "failed");
+  });
+
+  test("of what may have changed the world is given up when the unit keeps ending its workers", () => {
+    const stepAfter = (unknownBefore: number) => rows(expireLease(leased("apply"), NOW, unknownBefore)).step;
+    assert.equal(stepAfter(MAX_UNKNOWN - 2)?.status, "ready");
+    const given = stepAfter(MAX_UNKNOWN - 1);
+    assert.deepEqual([given?.status, given?.outcomeWasUnknown], ["failed", true]);
+    assert.match(given?.reason ?? "", /WORKER_LOST.*what the last one did is unknown/);
   });
 
   test("tells other processes that the task waits again", () => {

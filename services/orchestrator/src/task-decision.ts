@@ -10,6 +10,8 @@ import { taskQueued } from "./task-specs.ts";
 export const MAX_TRIES = 3;
 /** Lost attempts of a task without effects (plans, verifications) before the step fails. */
 export const MAX_LOST = 5;
+/** Attempts of unknown outcome at one unit in one run before its step fails: something about it ends its workers. */
+export const MAX_UNKNOWN = 10;
 
 /** An apply may have changed the world; everything else only reads it. */
 export function hasEffects(kind: TaskKind): boolean {
@@ -177,12 +179,28 @@ function advance(run: RunRow, step: StepRow): Decision {
 
 /**
  * The lease ended without a report. What only reads is done again; what may have changed the world is never repeated
- * blindly: its step goes to inspection, and the record says that the outcome was unknown.
+ * blindly: its step goes to inspection, and the record says that the outcome was unknown. What keeps ending its workers
+ * is given up.
+ *
+ * @param unknownBefore attempts of the same run at this unit that ended so before.
  */
-export function expireLease(view: ReportView, now: string): Decision {
+export function expireLease(view: ReportView, now: string, unknownBefore = 0): Decision {
   const { run, task, attempt } = view;
   const step = { ...view.step, attempts: view.step.attempts + 1 };
   const record = endWithoutOutcome(view, "lost", `worker ${attempt.worker} stopped renewing its lease`, now);
+  if (hasEffects(task.kind) && unknownBefore + 1 >= MAX_UNKNOWN) {
+    const failure = JSON.stringify({
+      code: "WORKER_LOST",
+      message: `${unknownBefore + 1} workers were lost while working on this, and what the last one did is unknown`,
+      hint: "look at the workers' logs, then `xcf retry`, which inspects the unit first",
+    });
+    const unknownAttempts = [task.unknownAttempts, String(attempt.attempt)].filter(Boolean).join(",");
+    const lost: TaskRow = { ...task, status: "lost", worker: null, leaseExpiresAt: null, unknownAttempts };
+    return merge(
+      { changes: [...record.changes, { put: "task", row: lost }], commands: record.commands },
+      endStep(run, { ...step, outcomeWasUnknown: true }, "failed", failure, view.all, view.edges, now),
+    );
+  }
   if (hasEffects(task.kind)) return merge(record, inspectStep({ ...view, step }));
   if (task.tries >= MAX_LOST) {
     const failure = JSON.stringify({
