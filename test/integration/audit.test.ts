@@ -308,11 +308,22 @@ forEachDatabase("audit", [auditSchema, sourceSchema], (fixture) => {
     assert.equal((await audit.verify("closing")).size, 700n);
   });
 
-  it("ignores what is no event, and says so", async () => {
-    await audit.bus.publish("xcf.event.odd.a.b.c", { id: "odd", data: new TextEncoder().encode("{}") });
+  it("takes nothing for an event that is none, or another tenant's, and has an entry that says so", async () => {
+    const forged = encodeEvent(event("victim", 1));
+    for (const [id, data] of [
+      ["empty", ""],
+      ["shape", "{}"],
+      ["bytes", "\u0000\u0001"],
+    ] as const)
+      await audit.bus.publish("xcf.event.odd.a.b.c", { id, data: new TextEncoder().encode(data) });
+    await audit.bus.publish("xcf.event.odd.a.b.c", { ...forged, id: "forged" });
     await filled("odd", 1);
-    assert.ok(audit.log.some((line) => line.includes("no event")));
-    assert.equal((await audit.exported("odd")).lines.length, 1);
+    const { lines } = await audit.exported("odd");
+    const refused = lines.map(String).filter((line) => line.includes("io.xcloudflow.audit.message.refused"));
+    assert.deepEqual([lines.length, refused.length], [5, 4]);
+    assert.ok(refused.every((line) => line.includes("xcf.event.odd.a.b.c")));
+    assert.equal(audit.log.filter((line) => line.includes("no event")).length, 4);
+    assert.equal((await audit.exported("victim")).lines.length, 0);
   });
 
   describe("changed by the database's owner", () => {

@@ -3,6 +3,7 @@ import { after, afterEach, before, beforeEach, describe, test } from "node:test"
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { BusMessage, Delivery } from "@xcloudflow/chassis/bus";
 import { BusUnavailableError } from "@xcloudflow/chassis/bus-errors";
+import { decodeEvent } from "@xcloudflow/chassis/event";
 import { NatsStreamDiffersError } from "@xcloudflow/chassis/nats-errors";
 import {
   DEFAULT_STREAM_SETTINGS,
@@ -146,6 +147,17 @@ describe("what NATS does to the bus", { skip: requireEngine("nats-server").skip 
       () => manager.consumers.info(EVENT_STREAM, "poison"),
       (info) => info.num_pending + info.num_ack_pending === 0,
     );
+  });
+
+  test("a message that is wrong in itself is parked at once", async () => {
+    await bus.subscribe("xcf.event.>", {}, async (delivery) => {
+      if (new TextDecoder().decode(delivery.data) === "garbage") decodeEvent(delivery.data, delivery.subject);
+      await note(delivery);
+    });
+    await publish("garbage");
+    await publish("good");
+    await untilSeen("good");
+    assert.deepEqual([bus.parked[0]?.id, bus.parked[0]?.attempt], ["garbage", 1]);
   });
 
   test("a message that keeps killing its process is parked too", async () => {

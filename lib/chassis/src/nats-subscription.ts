@@ -9,6 +9,7 @@ import {
   type StreamInfo,
 } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
+import { CodedError } from "@xcloudflow/model/coded-error";
 import type { BusHandler, Delivery, Subscription } from "./bus.ts";
 import { type CancelTimer, type Clock, pause } from "./clock.ts";
 import type { Logger } from "./logger.ts";
@@ -94,7 +95,10 @@ export async function createNatsSubscription(options: NatsSubscriptionOptions): 
       message.ack();
     } catch (error) {
       options.onHandlerError(delivery, error);
-      if (delivery.attempt < options.parkAfter) return message.nak(options.redeliveryDelayMs(delivery.attempt + 1));
+      // What is wrong with the message itself will be wrong with it again.
+      const hopeless = error instanceof CodedError && error.category === "invalid";
+      if (!hopeless && delivery.attempt < options.parkAfter)
+        return message.nak(options.redeliveryDelayMs(delivery.attempt + 1));
       place.finish(message.seq);
       message.term("its handler keeps failing");
       options.onParked(delivery, error);

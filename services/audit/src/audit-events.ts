@@ -1,12 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 import type { Bus, Delivery, Subscription } from "@xcloudflow/chassis/bus";
-import { decodeEvent } from "@xcloudflow/chassis/event";
-import { CodedError } from "@xcloudflow/model/coded-error";
+import { decodeEvent, EventInvalidError, eventSubject, toCloudEvent, type XcfEvent } from "@xcloudflow/chassis/event";
+import { DocumentInvalidError, encodeDocument } from "@xcloudflow/model/parse-json";
 import type { AuditContext } from "./audit-context.ts";
 import { AuditLogTamperedError } from "./audit-errors.ts";
 import { auditedEvent } from "./audited-event.ts";
 import { createEventBatcher, type EventBatcher } from "./event-batcher.ts";
 import { appendToLog } from "./log-store.ts";
+import { messageRefused } from "./refused-message.ts";
 
 /** Every event of every tenant and service. */
 const EVERY_EVENT = "xcf.event.>";
@@ -60,17 +61,24 @@ export async function listenForEvents(context: AuditContext, bus: Bus): Promise<
   }
 }
 
-async function accept({ logger }: AuditContext, batcher: EventBatcher, { data, subject }: Delivery): Promise<void> {
-  let event: ReturnType<typeof decodeEvent>;
+async function accept(context: AuditContext, batcher: EventBatcher, delivery: Delivery): Promise<void> {
+  const { data, subject } = delivery;
   try {
-    event = decodeEvent(data, subject);
+    await batcher.add(auditedEvent(readEvent(data, subject), data));
   } catch (error) {
-    if (!(error instanceof CodedError)) throw error;
+    if (!(error instanceof DocumentInvalidError || error instanceof EventInvalidError)) throw error;
     // It would be refused for ever: an outbox writes no such thing, so a stranger published it.
-    logger.error("what came on an event's subject is no event", { subject, error });
-    return;
+    context.logger.error("what came on an event's subject is no event", { subject, error });
+    const refused = messageRefused(context, delivery, error);
+    if (refused !== undefined) await batcher.add(auditedEvent(refused, encodeDocument(toCloudEvent(refused))));
   }
-  await batcher.add(auditedEvent(event, data));
+}
+
+/** An event belongs where it came: who publishes as one tenant says nothing of another. */
+function readEvent(data: Uint8Array, subject: string): XcfEvent {
+  const event = decodeEvent(data, subject);
+  if (eventSubject(event) !== subject) throw new EventInvalidError(subject, `it says it is ${eventSubject(event)}`);
+  return event;
 }
 
 /** A checkpoint that does not leave is a weaker log, not a broken one. */
