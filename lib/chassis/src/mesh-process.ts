@@ -22,8 +22,6 @@ export interface MeshPart {
   readonly notReady?: () => string | undefined;
   /** Resolves when it has nothing more to do: the process then ends as if it had been asked to. */
   readonly ended?: Promise<void>;
-  /** Finishes or hands back what it is at. Called once nothing new can come in. */
-  close(): Promise<void>;
 }
 
 export interface MeshProcessOptions<Own> {
@@ -37,8 +35,11 @@ export interface MeshProcessOptions<Own> {
   /**
    * Connects and composes. Tried again while what it throws is `unavailable` (a database that is not there yet, a schema
    * of another version): the process stays up, says so once and is not ready.
+   *
+   * What is opened is put on `opened`, which is closed, last first, when the start fails and tried again, and at the end,
+   * once nothing new can come in.
    */
-  readonly start: (member: MeshMember, settings: Own) => Promise<MeshPart>;
+  readonly start: (member: MeshMember, settings: Own, opened: AsyncDisposableStack) => Promise<MeshPart>;
 }
 
 /** As sysexits.h: the configuration is wrong, and starting again will not help. */
@@ -105,22 +106,23 @@ async function run<Own>(options: MeshProcessOptions<Own>, serve: Serve): Promise
             notReady: () => reason ?? part?.notReady?.(),
             ...(metricsHandler === undefined ? {} : { metrics: metricsHandler }),
           });
-    part = await untilStarted(
-      () => options.start(member, own),
+    const started = await untilStarted(
+      (opened) => options.start(member, own, opened),
       member,
       stopping,
       (why) => {
         reason = why;
       },
     );
-    if (part !== undefined) {
+    if (started !== undefined) {
+      part = started.part;
       const stopServing = await serve(member, part);
       reason = undefined;
       await (part.ended === undefined ? stopping : Promise.race([stopping, part.ended]));
       reason = "draining";
       logger.info("draining");
       await stopServing();
-      await part.close();
+      await started.opened.disposeAsync();
     }
     await probes?.close();
     await telemetry.shutdown();
@@ -142,20 +144,22 @@ function readSettings<Own>({ environment, settings: own, calls, name }: MeshProc
 
 /** `undefined` when the process was stopped before it had started. */
 async function untilStarted(
-  start: () => Promise<MeshPart>,
+  start: (opened: AsyncDisposableStack) => Promise<MeshPart>,
   { logger, clock }: MeshMember,
   stopping: Promise<unknown>,
   tell: (reason: string) => void,
-): Promise<MeshPart | undefined> {
+): Promise<{ readonly part: MeshPart; readonly opened: AsyncDisposableStack } | undefined> {
   let told = "";
   let stopped = false;
   void stopping.then(() => {
     stopped = true;
   });
   for (let tries = 0; !stopped; tries += 1) {
+    const opened = new AsyncDisposableStack();
     try {
-      return await start();
+      return { part: await start(opened), opened };
     } catch (error) {
+      await opened.disposeAsync();
       if (!(error instanceof CodedError) || error.category !== "unavailable") throw error;
       tell(error.message);
       if (error.message !== told) logger.error("waiting to start", { error: describe(error) });

@@ -40,7 +40,7 @@ await runRunner({
     XCF_TERRAFORM_CLI_CONFIG: z.string().optional(),
     XCF_STATE_URL: placeList,
   }),
-  async start({ clients, clock, logger, tls, instance }, settings) {
+  async start({ clients, clock, logger, tls, instance }, settings, opened) {
     const environment = engineEnvironment(process.env);
     const { XCF_TOOL_TERRAFORM: terraform, XCF_TOOL_TOFU: tofu, XCF_TERRAFORM_CLI_CONFIG: cliConfigFile } = settings;
     const binary = terraform ?? tofu;
@@ -52,10 +52,15 @@ await runRunner({
       environment,
       clock,
     });
-    const states = createStateProxy(settings.XCF_STATE_URL, tls, logger);
+    const states = opened.adopt(createStateProxy(settings.XCF_STATE_URL, tls, logger), (it) => it.close());
     const stateServer = createServer(states.handler);
     const { url } = await listen(stateServer, { host: "127.0.0.1", port: 0 });
+    opened.defer(() => {
+      stateServer.closeAllConnections();
+      stateServer.close();
+    });
     const connection = await connectNats({ config: settings, name: instance, clock, logger });
+    opened.defer(() => connection.close());
     const prompts = await createNatsTaskPrompts({
       connection,
       stream: taskStream(DEFAULT_STREAM_SETTINGS),
@@ -76,6 +81,7 @@ await runRunner({
       clock,
       logger,
     });
+    opened.defer(() => isolation?.close());
     const worker = createWorker({
       clientsOf: (tenant) => asRunner(clients, `runner:${settings.XCF_POOL}`, tenant),
       tenant: settings.XCF_TENANT,
@@ -93,17 +99,8 @@ await runRunner({
       environment,
       ...(isolation === undefined ? {} : { isolation: isolation.engines }),
     });
-    return {
-      ended: worker.ended,
-      async close() {
-        await prompts.close();
-        await worker.close({ drainMilliseconds: settings.XCF_DRAIN_SECONDS * 1000 });
-        isolation?.close();
-        await connection.close();
-        states.close();
-        stateServer.closeAllConnections();
-        stateServer.close();
-      },
-    };
+    opened.defer(() => worker.close({ drainMilliseconds: settings.XCF_DRAIN_SECONDS * 1000 }));
+    opened.defer(() => prompts.close());
+    return { ended: worker.ended };
   },
 });

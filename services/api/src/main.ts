@@ -35,10 +35,10 @@ await runService({
     XCF_VERSION: z.string().default("0.1.0"),
     XCF_STATE_URL: placeList,
   }),
-  async start(member, settings) {
+  async start(member, settings, opened) {
     const { clock, ids, logger } = member;
-    const database = await openServiceDatabase(member, settings, apiSchema);
-    const mesh = await openMeshBus(member, settings);
+    const database = opened.adopt(await openServiceDatabase(member, settings, apiSchema), (it) => it.close());
+    const mesh = opened.adopt(await openMeshBus(member, settings), (it) => it.close());
     const context: ApiContext = {
       database: database.withTables<ApiTables>(),
       clients: member.clients,
@@ -52,8 +52,8 @@ await runService({
     const api = createApiService(context);
     for (const token of settings.XCF_ADMIN_TOKEN?.split(",") ?? [])
       await keepAdminToken(context, readAdminToken(token));
-    const relay = startServiceRelay(member, database, mesh);
-    const states = createStateProxy(settings.XCF_STATE_URL, member.tls, logger);
+    opened.adopt(startServiceRelay(member, database, mesh), (it) => it.close());
+    const states = opened.adopt(createStateProxy(settings.XCF_STATE_URL, member.tls, logger), (it) => it.close());
     const edge = await servePublic({
       routes: [apiRoutes(context, api)],
       interceptors: edgeInterceptors({ logger, clock, newReference: () => ids.next("err") }),
@@ -62,17 +62,9 @@ await runService({
       fallback: states.handler,
       ...(await publicTls(settings.XCF_PUBLIC_TLS_CERT, settings.XCF_PUBLIC_TLS_KEY)),
     });
+    opened.defer(() => edge.close());
     logger.info("open to the public", { address: edge.address.url });
-    return {
-      routes: [tokenRoutes(api)],
-      async close() {
-        await edge.close();
-        states.close();
-        await relay.close();
-        await mesh.close();
-        await database.close();
-      },
-    };
+    return { routes: [tokenRoutes(api)] };
   },
 });
 

@@ -20,10 +20,10 @@ await runService({
     /** Keeps the newest checkpoint of each log, apart from the database. */
     XCF_AUDIT_CHECKPOINTS: z.string(),
   }),
-  async start(member, settings) {
+  async start(member, settings, opened) {
     const signingKey = await readKeyPairFile(settings.XCF_AUDIT_KEY);
-    const database = await openServiceDatabase(member, settings, auditSchema);
-    const mesh = await openMeshBus(member, settings);
+    const database = opened.adopt(await openServiceDatabase(member, settings, auditSchema), (it) => it.close());
+    const mesh = opened.adopt(await openMeshBus(member, settings), (it) => it.close());
     const audit = await createAuditService({
       ...member,
       database,
@@ -32,13 +32,7 @@ await runService({
       checkpointFolder: settings.XCF_AUDIT_CHECKPOINTS,
       origin: settings.XCF_AUDIT_ORIGIN,
     });
-    return {
-      routes: [audit.routes],
-      async close() {
-        await audit.close();
-        await mesh.close();
-        await database.close();
-      },
-    };
+    opened.defer(() => audit.close());
+    return { routes: [audit.routes] };
   },
 });

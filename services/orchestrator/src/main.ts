@@ -31,11 +31,11 @@ await runService({
     XCF_ATTEMPT_KEY: z.string(),
     XCF_IDENTITIES: z.enum(["mapped", "asserted"]).default("mapped"),
   }),
-  async start(member, settings) {
+  async start(member, settings, opened) {
     const { clients, clock, ids, random, logger } = member;
     const { privateKey } = await readKeyPairFile(settings.XCF_ATTEMPT_KEY);
-    const database = await openServiceDatabase(member, settings, orchestratorSchema);
-    const mesh = await openMeshBus(member, settings);
+    const database = opened.adopt(await openServiceDatabase(member, settings, orchestratorSchema), (it) => it.close());
+    const mesh = opened.adopt(await openMeshBus(member, settings), (it) => it.close());
     const store = createSqlOrchestratorStore(database, clock, ids);
     const announcer = await createNatsTaskAnnouncer({
       connection: mesh.connection,
@@ -44,6 +44,7 @@ await runService({
       logger,
       onLost: () => announcements.again(),
     });
+    opened.defer(() => announcer.close());
     const announcements = createTaskAnnouncements({
       store,
       announcer,
@@ -51,6 +52,8 @@ await runService({
       period: ANNOUNCE_MS,
       onError: (error) => logger.warn("announcing tasks failed", { error }),
     });
+    opened.defer(() => announcements.close());
+    opened.adopt(startServiceRelay(member, database, mesh), (it) => it.close());
     const orchestrator = createOrchestrator({
       store,
       planner: clients.planner,
@@ -67,28 +70,18 @@ await runService({
       onOffer: announcements.wake,
       onError: (where, error) => logger.warn("the orchestrator met an error", { where, error }),
     });
-    const relay = startServiceRelay(member, database, mesh);
+    opened.defer(() => orchestrator.close());
     const hearing = await mesh.bus.subscribe("xcf.event.*.orchestrator.>", {}, async ({ data, subject }) =>
       orchestrator.heard(decodeEvent(data, subject)),
     );
+    opened.defer(() => hearing.unsubscribe());
     const stopObserving = observeOrchestrator(
       database,
       () => clock.now(),
       (error) => logger.warn("reading figures failed", { error }),
     );
+    opened.defer(stopObserving);
     await orchestrator.recover();
-    return {
-      routes: [(r) => void r.service(OrchestratorService, orchestrator.rpc)],
-      async close() {
-        stopObserving();
-        await hearing.unsubscribe();
-        await orchestrator.close();
-        await announcements.close();
-        await announcer.close();
-        await relay.close();
-        await mesh.close();
-        await database.close();
-      },
-    };
+    return { routes: [(r) => void r.service(OrchestratorService, orchestrator.rpc)] };
   },
 });

@@ -17,7 +17,7 @@ await runService({
     /** Prefixes of the repositories that may be read: `https://git.example/infra/`, or a folder of this machine. */
     XCF_REPOSITORIES: z.string(),
   }),
-  async start({ clients }, settings) {
+  async start({ clients }, settings, opened) {
     const planner = createPlanner({
       router: clients.router,
       policy: clients.policy,
@@ -28,10 +28,8 @@ await runService({
       transports: settings.XCF_GIT_TRANSPORTS.split(","),
       repositories: settings.XCF_REPOSITORIES.split(",").map((prefix) => prefix.trim()),
     });
-    return {
-      routes: [(r) => void r.service(PlannerService, planner.rpc)],
-      close: async () => planner.close(),
-    };
+    opened.defer(() => planner.close());
+    return { routes: [(r) => void r.service(PlannerService, planner.rpc)] };
   },
 });
 

@@ -13,20 +13,13 @@ await runService({
   environment: process.env,
   calls: [],
   settings: z.object({ ...databaseSettings, ...natsConfigShape, XCF_TOOL_OPA: z.string().optional() }),
-  async start(member, settings) {
-    const database = await openServiceDatabase(member, settings, policySchema);
-    const mesh = await openMeshBus(member, settings);
+  async start(member, settings, opened) {
+    const database = opened.adopt(await openServiceDatabase(member, settings, policySchema), (it) => it.close());
+    const mesh = opened.adopt(await openMeshBus(member, settings), (it) => it.close());
     const opa = { configured: settings.XCF_TOOL_OPA, path: process.env.PATH };
     const policy = createPolicyService({ ...member, database, opa, folder: tmpdir() });
-    const relay = startServiceRelay(member, database, mesh);
-    return {
-      routes: [policy.routes],
-      async close() {
-        await policy.close();
-        await relay.close();
-        await mesh.close();
-        await database.close();
-      },
-    };
+    opened.adopt(startServiceRelay(member, database, mesh), (it) => it.close());
+    opened.defer(() => policy.close());
+    return { routes: [policy.routes] };
   },
 });

@@ -10,6 +10,6 @@ await runService({
   settings: z.object({}),
   async start() {
     const router = createRouter();
-    return { routes: [(r) => void r.service(RouterService, router.rpc)], close: async () => undefined };
+    return { routes: [(r) => void r.service(RouterService, router.rpc)] };
   },
 });

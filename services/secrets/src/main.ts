@@ -24,10 +24,10 @@ await runService({
     XCF_TOOL_SOPS: z.string().optional(),
     SOPS_AGE_KEY_FILE: z.string().optional(),
   }),
-  async start(member, settings) {
+  async start(member, settings, opened) {
     const attemptKey = await readPublicKey(settings.XCF_ATTEMPT_PUBLIC_KEY);
-    const database = await openServiceDatabase(member, settings, secretsSchema);
-    const mesh = await openMeshBus(member, settings);
+    const database = opened.adopt(await openServiceDatabase(member, settings, secretsSchema), (it) => it.close());
+    const mesh = opened.adopt(await openMeshBus(member, settings), (it) => it.close());
     const secrets = createSecretsService({
       ...member,
       database,
@@ -38,14 +38,7 @@ await runService({
       sopsAgeKeyFile: settings.SOPS_AGE_KEY_FILE,
       folder: tmpdir(),
     });
-    const relay = startServiceRelay(member, database, mesh);
-    return {
-      routes: [secrets.routes],
-      async close() {
-        await relay.close();
-        await mesh.close();
-        await database.close();
-      },
-    };
+    opened.adopt(startServiceRelay(member, database, mesh), (it) => it.close());
+    return { routes: [secrets.routes] };
   },
 });

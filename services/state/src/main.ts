@@ -20,23 +20,18 @@ await runService({
     XCF_STATE_AGE_KEY: z.string(),
     XCF_ATTEMPT_PUBLIC_KEY: z.string(),
   }),
-  async start(member, settings) {
+  async start(member, settings, opened) {
     const attemptKey = await readPublicKey(settings.XCF_ATTEMPT_PUBLIC_KEY);
     const keyEncryption = await createAgeKeyEncryption(settings.XCF_STATE_AGE_KEY);
-    const database = await openServiceDatabase(member, settings, stateSchema);
-    const mesh = await openMeshBus(member, settings);
+    const database = opened.adopt(await openServiceDatabase(member, settings, stateSchema), (it) => it.close());
+    const mesh = opened.adopt(await openMeshBus(member, settings), (it) => it.close());
     const authenticate = createRemoteAuthenticate(createTokenClient(member.transport), "state");
     const state = createStateService({ ...member, database, keyEncryption, attemptKey, authenticate });
-    const relay = startServiceRelay(member, database, mesh);
+    opened.adopt(startServiceRelay(member, database, mesh), (it) => it.close());
+    opened.defer(() => state.close());
     return {
       routes: [state.routes],
       fallback: (request, response) => void state.httpHandler(request, response),
-      async close() {
-        await state.close();
-        await relay.close();
-        await mesh.close();
-        await database.close();
-      },
     };
   },
 });
