@@ -87,8 +87,7 @@ export function createMeshTransport({ places, tls, clock }: MeshTransportOptions
       }
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
-      const explain = (error: unknown): unknown =>
-        isConnectionLost(error, signal) ? lost(method, error) : error;
+      const explain = (error: unknown): unknown => (isConnectionLost(error, signal) ? lost(method, error) : error);
       try {
         const transport = next(transportsOf(method));
         const response = await transport.stream(method, signal, timeoutMs, header, input, contextValues);
