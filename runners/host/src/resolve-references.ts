@@ -34,7 +34,7 @@ export async function resolveReferences(
   { secrets, state }: Pick<WorkerClients, "secrets" | "state">,
   redactor: SecretRedactor,
   signal: AbortSignal,
-  requestKey: Uint8Array,
+  requestKey: string,
 ): Promise<ResolvedReferences> {
   const nodes = Object.values(spec.inputs).flatMap((value) => [...inputNodes(value)]);
   const references = [

@@ -55,7 +55,7 @@ export function createAttempt(options: AttemptOptions): Attempt {
   const secrets = createSecretRedactor();
   secrets.add(new SecretText(attemptToken));
   const unpackModule = once(unpack);
-  const requestKey = randomBytes(32);
+  const requestKey = randomBytes(32).toString("hex");
   const resolve = once(() =>
     patiently(() => resolveReferences(spec, attemptToken, clients, secrets, signal, requestKey)),
   );

@@ -22,9 +22,9 @@ export async function resolveSecrets(
   caller: Caller,
   token: string,
   references: readonly string[],
-  requestKey: Uint8Array,
+  requestKey: string,
 ): Promise<readonly SecretText[]> {
-  const digest = requestKey.length === 0 ? undefined : digestOfRequest(requestKey, references);
+  const digest = requestKey === "" ? undefined : digestOfRequest(requestKey, references);
   const claims = await verifyAttemptToken(context.attemptKey, token, context.clock.now());
   if (claims.tenant !== caller.tenant) throw new AttemptNotEntitledError(claims.unit, "act for another tenant");
   try {
@@ -40,8 +40,8 @@ export async function resolveSecrets(
 }
 
 /** Of the references too: what was not asked for at first, and so not noted, is another request. */
-function digestOfRequest(key: Uint8Array, references: readonly string[]): string {
-  return sha256Hex(JSON.stringify([Buffer.from(key).toString("hex"), ...references]));
+function digestOfRequest(key: string, references: readonly string[]): string {
+  return sha256Hex(JSON.stringify([key, ...references]));
 }
 
 /** The caller must learn why it was refused, even when that could not be noted. */

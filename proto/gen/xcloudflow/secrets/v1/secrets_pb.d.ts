@@ -31,9 +31,9 @@ export declare type ResolveRequest = Message<"xcloudflow.secrets.v1.ResolveReque
    * Random, made by the worker for this one request: whoever knows it is answered again when the answer was lost on its
    * way. Empty: a second call is always refused.
    *
-   * @generated from field: bytes request_key = 3;
+   * @generated from field: string request_key = 3;
    */
-  requestKey: Uint8Array;
+  requestKey: string;
 };
 
 /**
