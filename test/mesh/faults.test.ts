@@ -29,6 +29,7 @@ const LEASE = { XCF_LEASE_SECONDS: "4", XCF_LEASE_GRACE_SECONDS: "1", XCF_SWEEP_
 /** Lease, grace, sweep, and a moment more. */
 const PAST_LEASE_MS = 7_000;
 const CONVERGES_MS = 10_000;
+const REPUBLISHED_MS = 60_000;
 
 const skip = CAN_LIST_PROCESSES ? meshSkip() : "needs /proc";
 const random = createSeededRandom(SEED);
@@ -101,10 +102,11 @@ async function perform({ kind, victim }: PlannedStrike, run: WatchedRun, drawn: 
   if (kind === "freeze") return freeze(mesh, victim, run, drawn.float() < 0.5, PAST_LEASE_MS);
   const strike = await loseStore(mesh);
   const { kept } = await readEventRecords(mesh);
-  await poll(
-    () => readStreams(mesh).catch(() => ({ events: 0, pools: 0 })),
-    ({ events, pools }) => events >= kept && pools === 2,
-    CONVERGES_MS - (performance.now() - strike.at),
-  );
-  return { ...strike, back: performance.now() - strike.at };
+  const look = () => readStreams(mesh).catch(() => ({ events: 0, pools: 0 }));
+  const spent = (): number => performance.now() - strike.at;
+  // What runs need is there again soon; what was published before comes back as fast as NATS takes it.
+  await poll(look, ({ pools }) => pools === 2, CONVERGES_MS - spent());
+  const back = spent();
+  await poll(look, ({ events }) => events >= kept, REPUBLISHED_MS - spent());
+  return { ...strike, back, republished: { events: kept, milliseconds: spent() } };
 }

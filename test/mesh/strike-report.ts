@@ -6,7 +6,7 @@ import { isWorker, type Strike } from "./strikes.ts";
 export interface StrikeReport {
   add(strikes: readonly Strike[], runs: readonly WatchedRun[]): void;
   judged(verdict: Verdict): void;
-  /** After each kill of a service or server: until the run went on, in milliseconds. */
+  /** After each kill and lost store: until the run went on, in milliseconds. */
   resumed(): readonly number[];
   lines(): string[];
 }
@@ -16,19 +16,23 @@ export function createReport(): StrikeReport {
   const back: number[] = [];
   const takenOver: number[] = [];
   const stores: number[] = [];
+  const republished: number[] = [];
+  let most = 0;
   const counts = new Map<string, number>();
   const totals = { unsure: 0, doubled: 0, lapsed: 0 };
 
   return {
     add(strikes, runs) {
       const moves = runs.flatMap((run) => run.moves);
-      for (const { kind, victim, at, held, back: answered } of strikes) {
+      for (const { kind, victim, at, held, republished: again, back: answered } of strikes) {
         const name = kind === "kill" ? `kill ${victim.replace(/-\d+$/, "")}` : kind;
         counts.set(name, (counts.get(name) ?? 0) + 1);
         if (kind === "store") stores.push(answered);
+        if (again !== undefined) republished.push(again.milliseconds);
+        most = Math.max(most, again?.events ?? 0);
         if (kind === "kill") back.push(answered);
         const goesOn = moves.find((move) => move.at > at);
-        if (kind === "kill" && goesOn !== undefined) resumed.push(goesOn.at - at);
+        if (kind !== "freeze" && goesOn !== undefined) resumed.push(goesOn.at - at);
         if (!isWorker(victim)) continue;
         for (const unit of held) {
           const taken = moves.find((move) => move.at > at && move.unit === unit);
@@ -49,10 +53,11 @@ export function createReport(): StrikeReport {
         .join(", "),
       `${totals.unsure} units were hit inside an apply, all inspected; ${totals.doubled} of them have a line twice`,
       `${totals.lapsed} more lost their lease to a busy machine`,
-      `the run went on after a kill in ${spread(resumed)}`,
+      `the run went on after a kill or lost store in ${spread(resumed)}`,
       `what was killed answered again in ${spread(back)}`,
       `work of a killed or frozen worker moved again in ${spread(takenOver)}`,
-      `everything was with NATS again after its store was lost in ${spread(stores)}`,
+      `workers could be told of tasks again after NATS lost its store in ${spread(stores)}`,
+      `NATS had all events again, up to ${most}, in ${spread(republished)}`,
     ],
   };
 }

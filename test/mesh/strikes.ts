@@ -22,6 +22,8 @@ export interface Strike {
   readonly held: readonly string[];
   /** Until the victim answered again, in milliseconds. */
   readonly back: number;
+  /** Of a lost store: until NATS had all events again. */
+  readonly republished?: { readonly events: number; readonly milliseconds: number };
 }
 
 const AGAIN_MS = 60_000;

@@ -33,6 +33,8 @@ export interface SupervisedProcess {
 }
 
 const RESTART_MS = 250;
+/** One that has run for so long has not failed to start: the next pause is the shortest again. */
+const STEADY_MS = 10_000;
 const READY_MS = 60_000;
 const LOOK_MS = 50;
 /** Longer than a worker drains and its engines take to stop. */
@@ -42,12 +44,14 @@ export function superviseProcess(command: ProcessCommand, clock: Clock): Supervi
   let child: ChildProcess | undefined;
   let ended: Promise<void> = Promise.resolve();
   let starts = 0;
+  let failures = 0;
   let stopping = false;
   let lines = "";
 
   function start(): void {
     if (stopping) return;
     starts += 1;
+    const startedAt = clock.now().getTime();
     const running = spawn(command.file, command.args, {
       cwd: command.cwd,
       env: { ...command.env },
@@ -66,7 +70,8 @@ export function superviseProcess(command: ProcessCommand, clock: Clock): Supervi
     });
     running.once("exit", () => {
       resolve();
-      if (!stopping) clock.schedule(RESTART_MS * Math.min(starts, 8), start);
+      failures = clock.now().getTime() - startedAt < STEADY_MS ? failures + 1 : 1;
+      if (!stopping) clock.schedule(RESTART_MS * Math.min(failures, 8), start);
     });
   }
 
