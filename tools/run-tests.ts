@@ -27,7 +27,11 @@ function findTestFiles(prefixes: string[]): string[] {
 }
 
 /** Runs each file in a process of its own; failures are printed as they come, in full. */
-async function runTests(files: string[], report: (text: string) => void, mark = ""): Promise<SuiteOutcome[]> {
+async function runTests(
+  files: string[],
+  report: (text: string) => void,
+  { mark = "", concurrency = Math.min(2, availableParallelism()) } = {},
+): Promise<SuiteOutcome[]> {
   const suites = new Map<string, SuiteOutcome>();
   if (files.length === 0) return [];
   const suiteOf = (file: string | undefined): SuiteOutcome => {
@@ -39,7 +43,7 @@ async function runTests(files: string[], report: (text: string) => void, mark = 
   const stream = run({
     cwd: root,
     files,
-    concurrency: Math.min(2, availableParallelism()),
+    concurrency,
     isolation: "process",
     timeout: fileTimeout,
     execArgv: ["--disable-warning=ExperimentalWarning"],
@@ -68,6 +72,10 @@ async function runTests(files: string[], report: (text: string) => void, mark = 
   return [...suites.values()];
 }
 
+function startsMeshes(file: string): boolean {
+  return file.startsWith("test/mesh/");
+}
+
 function isForBothModes(file: string): boolean {
   return /^test\/e2e\/[^/]+\.test\.ts$/.test(file);
 }
@@ -83,7 +91,7 @@ async function runOverMesh(files: string[], report: (text: string) => void): Pro
   if (mesh.kind === "failed") return [{ ...suite, failed: 1 }];
   try {
     process.env["XCF_TEST_MESH"] = mesh.path;
-    return [{ ...suite, passed: 1 }, ...(await runTests(files, report, "[mesh] "))];
+    return [{ ...suite, passed: 1 }, ...(await runTests(files, report, { mark: "[mesh] " }))];
   } finally {
     delete process.env["XCF_TEST_MESH"];
     await mesh.stop();
@@ -105,7 +113,16 @@ if (prefixes.length === 0 && !options.includes("--no-checks")) {
 }
 if (!options.includes("--checks")) {
   const files = findTestFiles(prefixes);
-  if (!options.includes("--mesh")) outcomes.push(...(await runTests(files, print)));
+  if (!options.includes("--mesh")) {
+    outcomes.push(
+      ...(await runTests(
+        files.filter((file) => !startsMeshes(file)),
+        print,
+      )),
+    );
+    // Twenty processes each, and judged by how soon they go on: one at a time.
+    outcomes.push(...(await runTests(files.filter(startsMeshes), print, { concurrency: 1 })));
+  }
   if (!options.includes("--embedded")) outcomes.push(...(await runOverMesh(files.filter(isForBothModes), print)));
 }
 for (const line of describeTotals(outcomes)) print(`${line}\n`);
