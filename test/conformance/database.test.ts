@@ -283,7 +283,23 @@ forEachDatabase("a database", [ledger], ({ kind, database }) => {
     await migrate(database(), [grown]);
     const next = { name: "0002-b", up: () => ["alter table growing.a add column more text"] };
     await migrate(database(), [{ ...grown, migrations: [...grown.migrations, next] }]);
+    // The program before it lives with what was added, and leaves it alone.
+    await migrate(database(), [grown]);
+    const breaking = {
+      name: "0003-c",
+      breaksOlder: true as const,
+      up: () => ["alter table growing.a drop column more"],
+    };
+    await migrate(database(), [{ ...grown, migrations: [...grown.migrations, next, breaking] }]);
     await assert.rejects(migrate(database(), [grown]), SchemaNewerError);
+    const { rows } = await database().asOwner("growing.look", (tx) =>
+      sql`select name, breaks_older from growing.migrations order by position`.execute(tx),
+    );
+    assert.deepEqual(rows, [
+      { name: "0001-a", breaks_older: false },
+      { name: "0002-b", breaks_older: false },
+      { name: "0003-c", breaks_older: true },
+    ]);
   });
 
   test("keeps nothing of a migration that fails in the middle", async () => {
